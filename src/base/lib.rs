@@ -1,0 +1,13 @@
+//! What every WharfMQ crate shares: ranked locks, the memory pool, places in the log, units.
+//!
+//! A leaf crate: it depends on nothing of ours and knows nothing of brokers.
+
+mod lock;
+mod memory;
+mod place;
+mod units;
+
+pub use lock::{RankedGuard, RankedMutex, rank};
+pub use memory::{Lease, MemoryPool, Pressure};
+pub use place::{Location, Lsn};
+pub use units::{ByteSize, Millis, ParseUnitError, parse_duration};
