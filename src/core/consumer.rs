@@ -1,0 +1,285 @@
+//! Who takes messages from a queue, and whose turn it is.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use slab::Slab;
+
+use crate::queue::InFlight;
+use crate::{ConsumerKey, CoreEvent, Delivery, Entry, Outbox, SubTag, limits};
+
+/// How much a consumer may be given. Both are spent by a delivery; at 0 of either dispatch stops.
+///
+/// A message larger than the bytes that are left still goes as long as some are left; the consumer then
+/// stands below zero and has to be granted what is missing before it gets another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Credit {
+    /// Number of messages.
+    pub messages: u32,
+    /// Their bytes, by [`Entry::size`].
+    pub bytes: u32,
+}
+
+/// What a consumer asks for.
+#[derive(Clone, Debug)]
+pub struct ConsumeSpec {
+    /// Where its deliveries go.
+    pub outbox: Arc<Outbox>,
+    /// The adapter's number for it, in every delivery.
+    pub sub: SubTag,
+    /// What it may be given at once; more comes with [`crate::Queue::grant`].
+    pub credit: Credit,
+    /// Consumers of a higher priority are served first as long as they have credit.
+    pub priority: i8,
+    /// The first exclusive consumer of a queue gets everything until it is gone.
+    pub exclusive: bool,
+    /// Whether its failed deliveries count towards `max_deliveries`. False for MQTT sessions.
+    pub count_deliveries: bool,
+}
+
+/// Why a queue did not take a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachError {
+    /// It has [`limits::CONSUMERS_PER_QUEUE_MAX`].
+    TooManyConsumers,
+}
+
+impl fmt::Display for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the queue has {} consumers, which is the limit", limits::CONSUMERS_PER_QUEUE_MAX)
+    }
+}
+
+impl std::error::Error for AttachError {}
+
+/// A consumer as its queue sees it.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) sub: SubTag,
+    pub(crate) generation: u32,
+    pub(crate) exclusive: bool,
+    pub(crate) count_deliveries: bool,
+    pub(crate) in_flight: InFlight,
+    priority: i8,
+    /// Stands in the ring of its level. Holds exactly for the ready ones that are not exclusive.
+    ringed: bool,
+    messages: u64,
+    bytes: i64,
+    /// Deliveries that wait for [`Roster::push_deliveries`].
+    pending: Vec<CoreEvent>,
+}
+
+impl Consumer {
+    /// Whether it can be given a message.
+    fn is_ready(&self) -> bool {
+        self.messages > 0 && self.bytes > 0 && self.in_flight.len() < limits::UNACKED_PER_CONSUMER_MAX
+    }
+
+    fn grant(&mut self, credit: Credit) {
+        self.messages = self.messages.saturating_add(u64::from(credit.messages));
+        self.bytes = self.bytes.saturating_add(i64::from(credit.bytes));
+    }
+
+    fn give(&mut self, entry: Entry) {
+        debug_assert!(entry.message.is_some(), "what is paged out cannot be given to anybody");
+        let Some(message) = entry.message.clone() else { return };
+        self.messages -= 1;
+        self.bytes = self.bytes.saturating_sub(i64::from(entry.size));
+        let (deliveries, flags) = (entry.deliveries, entry.flags);
+        let tag = self.in_flight.push(entry);
+        self.pending.push(CoreEvent::Deliver(Delivery { sub: self.sub, tag, message, deliveries, flags }));
+    }
+}
+
+/// The consumers of one queue.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    slab: Slab<Consumer>,
+    generation: u32,
+    /// Highest priority first.
+    levels: Vec<Level>,
+    /// In the order they came; only the first is served.
+    exclusive: VecDeque<u32>,
+    /// Those with pending deliveries.
+    touched: Vec<u32>,
+}
+
+/// The consumers of one priority.
+#[derive(Debug)]
+struct Level {
+    priority: i8,
+    members: usize,
+    /// Those that can be given a message, whose turn it is in front.
+    ring: VecDeque<u32>,
+}
+
+impl Roster {
+    pub(crate) fn attach(&mut self, spec: ConsumeSpec) -> Result<ConsumerKey, AttachError> {
+        if self.slab.len() >= limits::CONSUMERS_PER_QUEUE_MAX {
+            return Err(AttachError::TooManyConsumers);
+        }
+        self.generation = self.generation.wrapping_add(1);
+        let mut consumer = Consumer {
+            outbox: spec.outbox,
+            sub: spec.sub,
+            generation: self.generation,
+            exclusive: spec.exclusive,
+            count_deliveries: spec.count_deliveries,
+            in_flight: InFlight::default(),
+            priority: spec.priority,
+            ringed: false,
+            messages: 0,
+            bytes: 0,
+            pending: Vec::new(),
+        };
+        consumer.grant(spec.credit);
+        let slot = self.slab.insert(consumer) as u32;
+        if spec.exclusive {
+            self.exclusive.push_back(slot);
+        } else {
+            self.join_level(spec.priority);
+        }
+        self.refresh(slot);
+        Ok(ConsumerKey { slot, generation: self.generation })
+    }
+
+    /// Takes a consumer out, with what it holds.
+    pub(crate) fn detach(&mut self, key: ConsumerKey) -> Option<Consumer> {
+        self.get(key)?;
+        let consumer = self.slab.remove(key.slot as usize);
+        self.touched.retain(|&slot| slot != key.slot);
+        if consumer.exclusive {
+            self.exclusive.retain(|&slot| slot != key.slot);
+        } else {
+            self.leave_level(&consumer, key.slot);
+        }
+        Some(consumer)
+    }
+
+    pub(crate) fn grant(&mut self, key: ConsumerKey, credit: Credit) -> bool {
+        let Some(consumer) = self.get_mut(key) else { return false };
+        consumer.grant(credit);
+        self.refresh(key.slot);
+        true
+    }
+
+    /// Whose turn it is.
+    pub(crate) fn next(&self) -> Option<u32> {
+        if let Some(&slot) = self.exclusive.front() {
+            return self.slab.get(slot as usize).filter(|consumer| consumer.is_ready()).map(|_| slot);
+        }
+        self.levels.iter().find_map(|level| level.ring.front().copied())
+    }
+
+    /// Gives `entry` to the consumer that [`Roster::next`] named, and passes the turn on.
+    pub(crate) fn give(&mut self, slot: u32, entry: Entry) {
+        let Some(consumer) = self.slab.get_mut(slot as usize) else { return };
+        if consumer.pending.is_empty() {
+            self.touched.push(slot);
+        }
+        consumer.give(entry);
+        if consumer.exclusive {
+            return;
+        }
+        let ready = consumer.is_ready();
+        consumer.ringed = ready;
+        let Some(level) = self.levels.iter_mut().find(|level| !level.ring.is_empty()) else { return };
+        if !ready {
+            level.ring.pop_front();
+        } else if level.ring.len() > 1 {
+            level.ring.rotate_left(1);
+        }
+    }
+
+    /// Hands the pending deliveries over: one push per consumer.
+    pub(crate) fn push_deliveries(&mut self) {
+        for slot in self.touched.drain(..) {
+            let Some(consumer) = self.slab.get_mut(slot as usize) else { continue };
+            consumer.outbox.push_all(consumer.pending.drain(..));
+        }
+    }
+
+    /// Puts a consumer that has become ready back into its ring.
+    pub(crate) fn refresh(&mut self, slot: u32) {
+        let Some(consumer) = self.slab.get_mut(slot as usize) else { return };
+        if consumer.exclusive || consumer.ringed || !consumer.is_ready() {
+            return;
+        }
+        consumer.ringed = true;
+        let priority = consumer.priority;
+        if let Some(level) = self.levels.iter_mut().find(|level| level.priority == priority) {
+            level.ring.push_back(slot);
+        }
+    }
+
+    pub(crate) fn get(&self, key: ConsumerKey) -> Option<&Consumer> {
+        self.slab.get(key.slot as usize).filter(|consumer| consumer.generation == key.generation)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: ConsumerKey) -> Option<&mut Consumer> {
+        self.slab.get_mut(key.slot as usize).filter(|consumer| consumer.generation == key.generation)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConsumerKey, &Consumer)> {
+        self.slab.iter().map(|(slot, consumer)| {
+            (ConsumerKey { slot: slot as u32, generation: consumer.generation }, consumer)
+        })
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Consumer> {
+        self.slab.iter_mut().map(|(_, consumer)| consumer)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Gives spare capacity back.
+    pub(crate) fn trim(&mut self) {
+        self.touched.shrink_to_fit();
+        for (_, consumer) in &mut self.slab {
+            consumer.pending.shrink_to_fit();
+            consumer.in_flight.trim();
+        }
+    }
+
+    fn join_level(&mut self, priority: i8) {
+        match self.levels.binary_search_by(|level| priority.cmp(&level.priority)) {
+            Ok(at) => self.levels[at].members += 1,
+            Err(at) => self.levels.insert(at, Level { priority, members: 1, ring: VecDeque::new() }),
+        }
+    }
+
+    fn leave_level(&mut self, consumer: &Consumer, slot: u32) {
+        let Some(at) = self.levels.iter().position(|level| level.priority == consumer.priority) else {
+            return;
+        };
+        let level = &mut self.levels[at];
+        level.members -= 1;
+        if consumer.ringed {
+            level.ring.retain(|&other| other != slot);
+        }
+        if level.members == 0 {
+            self.levels.remove(at);
+        }
+    }
+
+    /// Asserts what must always hold.
+    pub(crate) fn check(&self) {
+        assert!(self.levels.is_sorted_by(|a, b| a.priority > b.priority));
+        let shared = self.slab.iter().filter(|(_, consumer)| !consumer.exclusive).count();
+        assert_eq!(shared, self.levels.iter().map(|level| level.members).sum::<usize>());
+        assert_eq!(self.slab.len() - shared, self.exclusive.len());
+        let mut ringed = 0;
+        for (slot, consumer) in &self.slab {
+            consumer.in_flight.check();
+            assert_eq!(consumer.ringed, consumer.is_ready() && !consumer.exclusive);
+            ringed += usize::from(consumer.ringed);
+            let touched = self.touched.iter().filter(|&&other| other as usize == slot).count();
+            assert_eq!(touched, usize::from(!consumer.pending.is_empty()));
+        }
+        assert_eq!(ringed, self.levels.iter().map(|level| level.ring.len()).sum::<usize>());
+    }
+}

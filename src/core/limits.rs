@@ -1,0 +1,36 @@
+//! Every limit of the core, in one place.
+
+/// Bytes of a destination name, as MQTT has it.
+pub const NAME_BYTES_MAX: usize = 65_535;
+/// Levels of a destination name.
+pub const NAME_LEVELS_MAX: usize = 128;
+/// Queues and subscriptions of one broker.
+pub const QUEUES_MAX: usize = 1 << 20;
+/// Consumers of one queue.
+pub const CONSUMERS_PER_QUEUE_MAX: usize = 65_535;
+/// Deliveries one consumer may hold unacknowledged.
+pub const UNACKED_PER_CONSUMER_MAX: usize = 1 << 20;
+/// Entries looked at under one hold of a queue's lock by anything that scans.
+pub const SCAN_BUDGET: usize = 1_024;
+/// Bytes of a queue's messages kept in memory ahead of its consumers; what lies behind is paged out.
+pub const RESIDENT_BYTES_PER_QUEUE: u64 = 8 << 20;
+/// Entries asked for in one page-in.
+pub const LOAD_ENTRIES: usize = 256;
+/// Bytes asked for in one page-in; one message larger than this is loaded alone.
+pub const LOAD_BYTES: u64 = 1 << 20;
+/// Bytes waiting for one connection from which its publishers are held back.
+pub const OUTBOX_SOFT_BYTES: usize = 1 << 20;
+/// Bytes waiting for one connection beyond which storage-less messages are dropped and counted.
+pub const OUTBOX_HARD_BYTES: usize = 16 << 20;
+/// For how long, in milliseconds, a subscriber over its soft bound may hold its publishers back. One
+/// that has not drained by then is slow: it delays nobody until it has.
+pub const SLOW_AFTER_MS: u64 = 1_000;
+/// Bytes of the routes that the router keeps at hand, all shards together. A shard holds one route of
+/// any size.
+pub const ROUTE_CACHE_BYTES: usize = 64 << 20;
+/// Topics that may have a retained message.
+pub const RETAINED_TOPICS_MAX: usize = 10_000_000;
+/// Bytes of all retained messages.
+pub const RETAINED_BYTES_MAX: u64 = 4 << 30;
+/// Longest pause, in milliseconds, to which a back-off grows before a message is delivered again.
+pub const REDELIVERY_DELAY_MAX_MS: u64 = 24 * 3_600 * 1_000;

@@ -1,0 +1,147 @@
+//! What a queue counts.
+
+use wharfmq_base::Millis;
+
+use super::Queue;
+use crate::{DeadReason, Effects, Entry};
+
+/// A queue's numbers, exact and of one moment:
+/// `enqueued == acked + dropped.total() + dead_lettered + stored()`.
+///
+/// Those that count events begin at 0 with the process; what was recovered counts as enqueued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Messages that wait for a consumer.
+    pub ready: u64,
+    /// Messages that consumers hold unsettled, with those of transactions that are not committed.
+    pub in_flight: u64,
+    /// Messages that are not to be delivered yet.
+    pub delayed: u64,
+    /// Messages on their way to the dead letters.
+    pub dying: u64,
+    /// Bytes of all these.
+    pub bytes: u64,
+    /// Bytes of those waiting messages that are in memory.
+    pub resident_bytes: u64,
+    /// Consumers.
+    pub consumers: u64,
+    /// Messages taken in.
+    pub enqueued: u64,
+    /// Deliveries made.
+    pub dispatched: u64,
+    /// Of these, deliveries of messages whose earlier delivery had failed.
+    pub redelivered: u64,
+    /// Messages accepted by consumers.
+    pub acked: u64,
+    /// Messages whose time was over, wherever they went.
+    pub expired: u64,
+    /// Messages that were dropped.
+    pub dropped: Dropped,
+    /// Messages that the dead-letter queue took.
+    pub dead_lettered: u64,
+    /// Times the dead-letter queue refused a message.
+    pub exhumed: u64,
+}
+
+impl QueueStats {
+    /// Messages in the queue, in whatever state.
+    pub const fn stored(&self) -> u64 {
+        self.ready + self.in_flight + self.delayed + self.dying
+    }
+}
+
+/// Messages dropped, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Their time was over.
+    pub expired: u64,
+    /// They were refused or delivered too often, and no dead-letter queue is set.
+    pub poison: u64,
+    /// The queue was full.
+    pub overflow: u64,
+    /// An operator purged the queue.
+    pub purged: u64,
+}
+
+impl Dropped {
+    /// All of them.
+    pub const fn total(&self) -> u64 {
+        self.expired + self.poison + self.overflow + self.purged
+    }
+}
+
+/// Why an entry left for good.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    /// Its consumer accepted it.
+    Acked,
+    /// A transaction accepted it, whose batch says so.
+    Committed,
+    /// It is in the dead-letter queue, and the batch that moved it says so.
+    DeadLettered,
+    Dropped(DeadReason),
+    Purged,
+}
+
+/// Totals of a queue, kept apart so that an entry can be counted out while its consumer is borrowed.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// Only the fields that count events are kept up to date.
+    pub(super) counts: QueueStats,
+    /// Messages in whatever state.
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+}
+
+impl Ledger {
+    pub(super) fn enter(&mut self, entry: &Entry) {
+        self.counts.enqueued += 1;
+        self.messages += 1;
+        self.bytes += u64::from(entry.size);
+    }
+
+    /// Counts an entry out and names the records that are done with.
+    pub(super) fn finish(&mut self, entry: &Entry, fate: Fate, fx: &mut Effects) {
+        self.messages -= 1;
+        self.bytes -= u64::from(entry.size);
+        let dropped = &mut self.counts.dropped;
+        match fate {
+            Fate::Acked | Fate::Committed => self.counts.acked += 1,
+            Fate::DeadLettered => self.counts.dead_lettered += 1,
+            Fate::Dropped(DeadReason::Expired) => dropped.expired += 1,
+            Fate::Dropped(DeadReason::Overflow) => dropped.overflow += 1,
+            Fate::Dropped(DeadReason::MaxDeliveries | DeadReason::Rejected) => dropped.poison += 1,
+            Fate::Purged => dropped.purged += 1,
+        }
+        if !entry.at.is_stored() {
+            return;
+        }
+        if !matches!(fate, Fate::Committed | Fate::DeadLettered) {
+            fx.settled.push(entry.order);
+        }
+        fx.release(entry.at, entry.size);
+    }
+}
+
+impl Queue {
+    /// Its numbers.
+    pub fn stats(&self) -> QueueStats {
+        QueueStats {
+            ready: self.ready.len() as u64,
+            in_flight: self.in_flight() as u64,
+            delayed: self.delayed.len() as u64,
+            dying: self.dying.len() as u64,
+            bytes: self.ledger.bytes,
+            resident_bytes: self.ready.resident(),
+            consumers: self.roster.len() as u64,
+            ..self.ledger.counts
+        }
+    }
+
+    /// When [`Queue::on_time`] wants to be called next, by the clock that `now` is of everywhere.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        let delayed = self.delayed.next_visible();
+        let retry = (self.load_retry_at > Millis(0)).then_some(self.load_retry_at);
+        [delayed, self.sweep_deadline(), retry].into_iter().flatten().min()
+    }
+}
