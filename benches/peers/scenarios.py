@@ -1,0 +1,58 @@
+"""What is measured: each scenario says which arguments the load program gets and who can take part."""
+
+from dataclasses import dataclass, field
+
+STOMP = ("wharfmq", "rabbitmq", "activemq")
+MQTT = ("wharfmq", "mosquitto", "rabbitmq", "activemq")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    what: str
+    brokers: tuple
+    protocol: str = "mqtt"
+    arguments: tuple = ()
+    timed: bool = True
+    #: What one "message" of the table is.
+    unit: str = "message"
+    #: Listener to use instead of the protocol's ordinary one, by broker.
+    listener: dict = field(default_factory=dict)
+    #: The disk bounds this one, so its time of a synced write is measured beside it.
+    synced: bool = False
+
+
+def mqtt(name, what, *arguments, brokers=MQTT, **more):
+    return Scenario(name, what, brokers, "mqtt", ("mqtt-pubsub", *arguments), **more)
+
+
+def stomp(name, what, *arguments):
+    arguments = ("stomp-queue", "--size", "1024", *arguments)
+    return Scenario(name, what, STOMP, "stomp", arguments, unit="confirmed message", synced=True)
+
+
+ALL = {scenario.name: scenario for scenario in (
+    mqtt("qos0-1to1", "MQTT QoS 0, one publisher to one subscriber, 64 bytes",
+         "--qos", "0", "--ahead", "20000", brokers=(*MQTT, "bare")),
+    mqtt("qos1-1to1", "MQTT QoS 1, one to one, 100 in flight, 64 bytes",
+         "--qos", "1", "--window", "100"),
+    mqtt("qos1-8to8", "MQTT QoS 1, eight pairs, 100 in flight each, 64 bytes",
+         "--qos", "1", "--window", "100", "--clients", "8"),
+    mqtt("fanout-100", "MQTT QoS 0, one publisher to 100 subscribers, 64 bytes",
+         "--qos", "0", "--topics", "fan-out", "--clients", "100", "--ahead", "1000",
+         brokers=(*MQTT, "bare"), unit="delivery"),
+    mqtt("latency-5k", "MQTT QoS 1, one to one, 5,000 a second by the clock, 64 bytes",
+         "--qos", "1", "--window", "1000", "--rate", "5000"),
+    stomp("stomp-receipt-16", "STOMP, 16 producers that wait for each receipt, 4 consumers, persistent, 1 KiB",
+          "--producers", "16", "--consumers", "4", "--window", "1"),
+    stomp("stomp-window-100", "STOMP, 16 producers with 100 receipts outstanding, 4 consumers, persistent, 1 KiB",
+          "--producers", "16", "--consumers", "4", "--window", "100", "--ahead", "2000"),
+    stomp("stomp-store-16", "STOMP, 16 producers that wait for each receipt, nobody consumes, persistent, 1 KiB",
+          "--producers", "16", "--consumers", "0", "--window", "1"),
+    stomp("stomp-store-100", "STOMP, 16 producers with 100 receipts outstanding, nobody consumes, persistent, 1 KiB",
+          "--producers", "16", "--consumers", "0", "--window", "100"),
+    Scenario("idle-memory", "memory for an idle MQTT connection with one subscription", MQTT, "mqtt",
+             ("mqtt-idle",), timed=False, listener={"activemq": "mqtt+nio"}),
+    Scenario("start-time", "from the start of the process to all listeners accepting, and memory two seconds later",
+             MQTT, "mqtt", (), timed=False),
+)}
