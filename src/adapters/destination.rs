@@ -1,0 +1,338 @@
+//! How each protocol spells the names of destinations.
+//!
+//! A canonical name has its levels split by `.`, with the wildcards `*` and `>`. MQTT maps to it by
+//! swapping `/` with `.`, `+` with `*` and `#` with `>`, each both ways, so that every legal name comes
+//! back as it went. STOMP names are canonical already, behind a prefix that tells queue from topic.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytestring::ByteString;
+use wharfmq_core::{Address, Kind, NameError, Pattern};
+
+/// The destination that a legal MQTT topic name means: always a topic.
+pub fn mqtt_address(topic: &str) -> Result<Address, NameError> {
+    Address::new(Kind::Topic, owned(swap(topic)))
+}
+
+/// The pattern that a legal MQTT topic filter means, without any `$share/GROUP/` before it.
+pub fn mqtt_pattern(filter: &str) -> Result<Pattern, NameError> {
+    Pattern::parse(Kind::Topic, owned(swap(filter)))
+}
+
+/// The MQTT spelling of a canonical name or pattern. Borrowed where nothing changes.
+pub fn to_mqtt(canonical: &str) -> Cow<'_, str> {
+    swap(canonical)
+}
+
+/// Appends the MQTT spelling of a canonical name, which has as many bytes as the name.
+pub fn put_mqtt(canonical: &str, out: &mut impl Extend<u8>) {
+    out.extend(canonical.bytes().map(swap_byte));
+}
+
+/// Whether a canonical name has a legal MQTT spelling: MQTT allows no wildcard character in the name of a
+/// topic, not even as a part of a level, and no U+0000 (MQTT 5, 4.7.1 and 4.7.3).
+pub fn is_legal_in_mqtt(canonical: &str) -> bool {
+    !canonical.bytes().any(|byte| matches!(byte, b'*' | b'>' | 0))
+}
+
+/// A destination as a STOMP header names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StompName<'a> {
+    /// Queue or topic.
+    pub kind: Kind,
+    /// The name, verbatim; may be a pattern.
+    pub name: &'a str,
+}
+
+/// Reads `/queue/NAME`, `/topic/NAME`, `queue://NAME` or `topic://NAME`.
+pub fn stomp_name(text: &str) -> Result<StompName<'_>, StompNameError> {
+    const PREFIXES: [(&str, Kind); 4] = [
+        ("/queue/", Kind::Queue),
+        ("/topic/", Kind::Topic),
+        ("queue://", Kind::Queue),
+        ("topic://", Kind::Topic),
+    ];
+    const TEMPORARY: [&str; 6] = [
+        "/temp-queue/",
+        "/temp-topic/",
+        "/remote-temp-queue/",
+        "/remote-temp-topic/",
+        "temp-queue://",
+        "temp-topic://",
+    ];
+    if TEMPORARY.iter().any(|prefix| text.starts_with(prefix)) {
+        return Err(StompNameError::Temporary);
+    }
+    let stripped = PREFIXES.iter().find_map(|(prefix, kind)| Some((text.strip_prefix(prefix)?, *kind)));
+    let Some((name, kind)) = stripped else {
+        return Err(StompNameError::Prefix);
+    };
+    if name.contains(',') {
+        return Err(StompNameError::Composite);
+    }
+    if name.contains("?consumer.") {
+        return Err(StompNameError::Options);
+    }
+    Ok(StompName { kind, name })
+}
+
+impl StompName<'_> {
+    /// The destination to send to. A topic's name must have a spelling in every protocol, so `*` and `>`
+    /// are refused anywhere in it; in a queue's name only where they stand for a level.
+    pub fn address(self) -> Result<Address, StompNameError> {
+        if self.kind == Kind::Topic && self.name.contains(['*', '>']) {
+            return Err(NameError::Wildcard.into());
+        }
+        Ok(Address::new(self.kind, self.name)?)
+    }
+
+    /// What to subscribe to.
+    pub fn pattern(self) -> Result<Pattern, StompNameError> {
+        Ok(Pattern::parse(self.kind, self.name)?)
+    }
+}
+
+/// The STOMP spelling of a destination, to be written or formatted.
+#[derive(Clone, Copy, Debug)]
+pub struct ToStomp<'a>(pub &'a Address);
+
+impl ToStomp<'_> {
+    /// The two parts of the spelling.
+    pub fn parts(&self) -> (&'static str, &str) {
+        let prefix = match self.0.kind {
+            Kind::Queue => "/queue/",
+            Kind::Topic => "/topic/",
+        };
+        (prefix, &self.0.name)
+    }
+}
+
+impl fmt::Display for ToStomp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (prefix, name) = self.parts();
+        f.write_str(prefix)?;
+        f.write_str(name)
+    }
+}
+
+/// Why a STOMP destination is refused, in words for its ERROR frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StompNameError {
+    /// None of the known prefixes.
+    Prefix,
+    /// A temporary destination.
+    Temporary,
+    /// Several destinations in one, split by commas.
+    Composite,
+    /// ActiveMQ's destination options.
+    Options,
+    /// The name itself.
+    Name(NameError),
+}
+
+impl From<NameError> for StompNameError {
+    fn from(error: NameError) -> Self {
+        Self::Name(error)
+    }
+}
+
+impl fmt::Display for StompNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prefix => "a destination is written /queue/NAME, /topic/NAME, queue://NAME or topic://NAME",
+            Self::Temporary => "temporary destinations are not supported: use /queue/NAME with a name of your own",
+            Self::Composite => {
+                "a comma in a destination means several destinations, which are not supported: use one frame for each"
+            }
+            Self::Options => {
+                "options in a destination (?consumer.…) are not supported: use the headers of SUBSCRIBE instead"
+            }
+            Self::Name(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for StompNameError {}
+
+/// Swaps the signs of MQTT with the canonical ones. Its own inverse.
+fn swap(name: &str) -> Cow<'_, str> {
+    let Some(first) = name.bytes().position(|byte| swap_byte(byte) != byte) else {
+        return Cow::Borrowed(name);
+    };
+    // Only ASCII is swapped for ASCII, so what was UTF-8 remains it; by characters, as `str` has no safe
+    // way to change its bytes.
+    let (same, rest) = name.split_at(first);
+    let mut swapped = String::with_capacity(name.len());
+    swapped.push_str(same);
+    let mut left = rest;
+    while let Some(at) = left.bytes().position(|byte| swap_byte(byte) != byte) {
+        let (same, tail) = left.split_at(at);
+        swapped.push_str(same);
+        let mut chars = tail.chars();
+        if let Some(sign) = chars.next() {
+            swapped.push(char::from(swap_byte(sign as u8)));
+        }
+        left = chars.as_str();
+    }
+    swapped.push_str(left);
+    Cow::Owned(swapped)
+}
+
+const fn swap_byte(byte: u8) -> u8 {
+    match byte {
+        b'/' => b'.',
+        b'.' => b'/',
+        b'+' => b'*',
+        b'*' => b'+',
+        b'#' => b'>',
+        b'>' => b'#',
+        other => other,
+    }
+}
+
+fn owned(name: Cow<'_, str>) -> ByteString {
+    match name {
+        Cow::Borrowed(name) => ByteString::from(name),
+        Cow::Owned(name) => ByteString::from(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn mqtt_names_as_activemq_maps_them() {
+        for (mqtt, canonical) in [
+            ("plant/line1/temp", "plant.line1.temp"),
+            ("a.b/c", "a/b.c"),
+            ("/a//b/", ".a..b."),
+            ("a*/b>", "a+.b#"),
+            ("$SYS/uptime", "$SYS.uptime"),
+            ("grün", "grün"),
+        ] {
+            assert_eq!(mqtt_address(mqtt).unwrap(), Address::topic(canonical));
+            assert_eq!(to_mqtt(canonical), mqtt);
+            assert!(is_legal_in_mqtt(canonical));
+        }
+        assert_eq!(mqtt_pattern("plant/+/temp/#").unwrap().text(), "plant.*.temp.>");
+        assert!(mqtt_pattern("plant/*/x").unwrap().is_exact(), "`*` is a literal of MQTT");
+        assert!(matches!(to_mqtt("nothing to do"), Cow::Borrowed(_)));
+        assert!(!is_legal_in_mqtt("a*b"));
+    }
+
+    #[test]
+    fn stomp_names_are_verbatim() {
+        for (text, kind, name) in [
+            ("/queue/a/b", Kind::Queue, "a/b"),
+            ("/topic/plant.line1.temp", Kind::Topic, "plant.line1.temp"),
+            ("queue://orders", Kind::Queue, "orders"),
+            ("topic://a.>", Kind::Topic, "a.>"),
+            ("/queue//queue/x", Kind::Queue, "/queue/x"),
+        ] {
+            assert_eq!(stomp_name(text), Ok(StompName { kind, name }));
+        }
+        let address = stomp_name("/topic/plant.line1.temp").unwrap().address().unwrap();
+        assert_eq!(ToStomp(&address).to_string(), "/topic/plant.line1.temp");
+        assert_eq!(ToStomp(&Address::queue("a/b")).parts(), ("/queue/", "a/b"));
+        assert!(stomp_name("/topic/a.*").unwrap().pattern().unwrap().matches("a.b"));
+    }
+
+    #[test]
+    fn what_stomp_cannot_name() {
+        use StompNameError::{Composite, Name, Options, Prefix, Temporary};
+        assert_eq!(stomp_name("/temp-queue/x"), Err(Temporary));
+        assert_eq!(stomp_name("temp-topic://x"), Err(Temporary));
+        assert_eq!(stomp_name("/queue/a,/queue/b"), Err(Composite));
+        assert_eq!(stomp_name("/queue/a?consumer.prefetchSize=10"), Err(Options));
+        for text in ["", "a", "queue/a", "/exchange/a", "QUEUE://a", "/queue"] {
+            assert_eq!(stomp_name(text), Err(Prefix), "{text}");
+        }
+        let address = |text| stomp_name(text).and_then(StompName::address);
+        assert_eq!(address("/queue/"), Err(Name(NameError::Empty)));
+        assert_eq!(address("/queue/a.>"), Err(Name(NameError::Wildcard)));
+        assert_eq!(address("/topic/a*b"), Err(Name(NameError::Wildcard)));
+        assert!(address("/queue/a->b").is_ok());
+    }
+
+    /// MQTT's own matching of legal filters and names (MQTT 5, 4.7).
+    fn mqtt_matches(filter: &str, topic: &str) -> bool {
+        if topic.starts_with('$') && filter.starts_with(['+', '#']) {
+            return false;
+        }
+        let (mut filter, mut topic) = (filter.split('/'), topic.split('/'));
+        loop {
+            match (filter.next(), topic.next()) {
+                (Some("#"), _) | (None, None) => return true,
+                (Some("+"), Some(_)) => {}
+                (Some(a), Some(b)) if a == b => {}
+                _ => return false,
+            }
+        }
+    }
+
+    fn mqtt_level() -> impl Strategy<Value = String> {
+        prop_oneof![
+            3 => "[ab.*>$]{0,2}",
+            1 => "[^+#/\0]{0,4}",
+        ]
+    }
+
+    fn mqtt_topic() -> impl Strategy<Value = String> {
+        let levels = prop::collection::vec(mqtt_level(), 1..5).prop_map(|levels| levels.join("/"));
+        levels.prop_filter("not empty", |topic| !topic.is_empty())
+    }
+
+    fn mqtt_filter() -> impl Strategy<Value = String> {
+        let level = prop_oneof![2 => mqtt_level(), 1 => Just("+".to_owned())];
+        let parts = (prop::collection::vec(level, 0..5), any::<bool>());
+        let joined = parts.prop_map(|(mut levels, rest)| {
+            if rest {
+                levels.push("#".to_owned());
+            }
+            levels.join("/")
+        });
+        joined.prop_filter("not empty", |filter| !filter.is_empty())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back(text in "\\PC*") {
+            let swapped = swap(&text);
+            let mut bytes = Vec::new();
+            put_mqtt(&text, &mut bytes);
+            prop_assert_eq!(bytes.as_slice(), swapped.as_bytes());
+            prop_assert_eq!(swap(&swapped), text.as_str());
+        }
+
+        #[test]
+        fn legal_topics_come_back(topic in mqtt_topic()) {
+            let address = mqtt_address(&topic).unwrap();
+            prop_assert!(is_legal_in_mqtt(&address.name));
+            prop_assert_eq!(to_mqtt(&address.name), topic.as_str());
+        }
+
+        #[test]
+        fn filters_come_back(filter in mqtt_filter()) {
+            let pattern = mqtt_pattern(&filter).unwrap();
+            prop_assert_eq!(to_mqtt(pattern.text()), filter.as_str());
+        }
+
+        #[test]
+        fn matching_commutes_with_the_mapping(filter in mqtt_filter(), topic in mqtt_topic()) {
+            let pattern = mqtt_pattern(&filter).unwrap();
+            let address = mqtt_address(&topic).unwrap();
+            prop_assert_eq!(pattern.matches(&address.name), mqtt_matches(&filter, &topic));
+        }
+
+        #[test]
+        fn what_is_sent_to_a_stomp_topic_is_legal_in_mqtt(name in "[a-c.*>+#/]{1,8}") {
+            if let Ok(address) = stomp_name(&format!("/topic/{name}")).and_then(StompName::address) {
+                prop_assert!(is_legal_in_mqtt(&address.name));
+                prop_assert_eq!(mqtt_address(&to_mqtt(&address.name)), Ok(address));
+            }
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! MQTT 3.1, 3.1.1 and 5.0 over the broker.
+
+mod connect;
+mod deliver;
+mod flights;
+mod options;
+mod publish;
+mod queued;
+mod retained;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+mod will;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+use wharfmq_base::Millis;
+use wharfmq_core::{CoreEvent, Gone, QueueCell, SubTag};
+use wharfmq_mqtt::state::{IdSet, InboundAliases, KeepAlive, PacketIds};
+use wharfmq_mqtt::{
+    Ack, AckKind, Disconnect, Error, Limits, Packet, PacketId, Properties, Reason, Version, decode, encode,
+};
+
+use self::connect::Arriving;
+use self::flights::Flights;
+use self::options::Subscription;
+use self::publish::Reply;
+use self::will::StoredWill;
+use super::routes::Routes;
+use super::{Close, Closed, Progress, ROUND_BYTES, ROUND_FRAMES, Session};
+use crate::broker::{Consumer, Port};
+
+/// Output beyond which no more events are taken: the client reads slower than it is sent.
+const OUT_HIGH: usize = 256 * 1024;
+/// Messages in flight towards a client that named no receive maximum.
+const WINDOW_MAX: u16 = 1_000;
+/// Topic aliases a client may use.
+const ALIASES_MAX: u16 = 64;
+/// Subscriptions of one client.
+const SUBSCRIPTIONS_MAX: usize = 10_000;
+
+/// What the broker's configuration says of MQTT.
+#[derive(Clone, Copy, Debug)]
+pub struct MqttOptions {
+    /// The largest packet accepted, in bytes.
+    pub max_packet: u32,
+    /// The largest packet accepted before CONNECT, in bytes.
+    pub max_packet_before_login: u32,
+}
+
+/// One MQTT client.
+pub struct MqttSession {
+    options: MqttOptions,
+    phase: Phase,
+}
+
+enum Phase {
+    /// Nothing has come.
+    New,
+    /// CONNECT has come; the client id is still another connection's.
+    Arriving(Box<Arriving>),
+    Open(Box<Open>),
+    Closed,
+}
+
+/// The state of a connected client. Small while idle: what is rare is boxed or empty.
+struct Open {
+    version: Version,
+    client_id: ByteString,
+    keep_alive: KeepAlive,
+    /// When something was last heard, on the monotonic clock.
+    heard: Millis,
+    max_packet: u32,
+    /// The largest packet the client takes.
+    client_max_packet: u32,
+    window: u16,
+    /// CONNACK is out; nothing may be sent before it (3.2).
+    answered: bool,
+    draining: bool,
+    /// Why the connection has to end, as soon as what the client has already sent is read: its goodbye
+    /// may be in it.
+    kicked: Option<Box<Gone>>,
+    /// How long the session outlives the connection; [`Millis::NEVER`] for ever, 0 not at all.
+    expiry: Millis,
+    routes: Routes,
+    subs: Vec<Option<Subscription>>,
+    ids: PacketIds,
+    inbound: IdSet,
+    aliases: InboundAliases<ByteString>,
+    /// Items of the front event that have been sent.
+    cursor: u32,
+    will: Option<Box<StoredWill>>,
+    /// The session's queue and its consumer, if it outlives the connection.
+    queue: Option<(Arc<QueueCell>, Option<Consumer>)>,
+    flights: Flights,
+    /// Packets that go out when what they answer is durable, in the order of their tokens.
+    #[allow(clippy::box_collection, reason = "an idle client pays for a pointer, not for a queue")]
+    deferred: Option<Box<VecDeque<Bytes>>>,
+    #[allow(clippy::box_collection, reason = "an idle client pays for a pointer, not for a queue")]
+    retained: Option<Box<VecDeque<retained::Pending>>>,
+    writing: Option<Box<deliver::Writing>>,
+}
+
+/// The subscription tag of the session's own queue.
+const QUEUE_SUB: SubTag = SubTag(u32::MAX);
+
+impl MqttSession {
+    /// A session that waits for CONNECT.
+    pub const fn new(options: MqttOptions) -> Self {
+        Self { options, phase: Phase::New }
+    }
+}
+
+impl Session for MqttSession {
+    fn on_input(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
+        match &mut self.phase {
+            Phase::New => self.on_connect(input, port),
+            Phase::Arriving(_) => Ok(Progress::Wait),
+            Phase::Open(open) => open.on_input(input, port),
+            Phase::Closed => Err(Close::Clean),
+        }
+    }
+
+    fn on_events(&mut self, port: &mut Port) -> Result<(), Close> {
+        match &mut self.phase {
+            Phase::Open(open) => open.on_events(port),
+            Phase::Arriving(_) => self.on_claim_events(port),
+            Phase::New | Phase::Closed => {
+                port.events.clear();
+                Ok(())
+            }
+        }
+    }
+
+    fn on_confirms(&mut self, port: &mut Port) -> Result<(), Close> {
+        while let Some(confirm) = port.next_confirm() {
+            if let Phase::Open(open) = &mut self.phase {
+                open.on_confirm(confirm, port)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_deadline(&mut self, port: &mut Port) -> Result<(), Close> {
+        match &mut self.phase {
+            Phase::Arriving(_) => self.claim_now(port),
+            Phase::Open(open) if open.kicked.is_some() => {
+                let gone = open.kicked.take().map_or(Gone::TakenOver, |gone| *gone);
+                Err(open.on_kick(&gone, port))
+            }
+            Phase::Open(open) if open.deadline().is_some_and(|at| at <= port.now.mono) => {
+                open.say_goodbye(Reason::KEEP_ALIVE_TIMEOUT, port);
+                Err(Close::TimedOut("keep-alive"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn deadline(&self) -> Option<Millis> {
+        match &self.phase {
+            Phase::Arriving(arriving) => Some(arriving.patience),
+            Phase::Open(open) => open.deadline(),
+            Phase::New | Phase::Closed => None,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_))
+    }
+
+    fn drain(&mut self, port: &mut Port) {
+        if let Phase::Open(open) = &mut self.phase {
+            open.draining = true;
+            open.say_goodbye(Reason::SERVER_SHUTTING_DOWN, port);
+        }
+    }
+
+    fn on_closed(&mut self, _how: Closed, port: &mut Port) {
+        match std::mem::replace(&mut self.phase, Phase::Closed) {
+            Phase::Open(mut open) => open.on_closed(port),
+            Phase::Arriving(arriving) => {
+                port.release(&arriving.client_id);
+            }
+            Phase::New | Phase::Closed => {}
+        }
+    }
+}
+
+impl Open {
+    fn deadline(&self) -> Option<Millis> {
+        if self.kicked.is_some() {
+            return Some(self.heard);
+        }
+        self.keep_alive.deadline_ms(self.heard.0).map(Millis)
+    }
+
+    fn on_input(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
+        self.heard = port.now.mono;
+        let mut base = 0;
+        let mut at = 0;
+        let mut frames = 0;
+        let progress = loop {
+            if frames >= ROUND_FRAMES || at >= ROUND_BYTES {
+                break Progress::More;
+            }
+            let rest = input.get(at..).unwrap_or_default();
+            let decoded = match decode(rest, self.version, Limits::from_client(self.max_packet)) {
+                Ok(Some(decoded)) => decoded,
+                Ok(None) => break Progress::NeedInput,
+                Err(error) => {
+                    let raw = input.split_to(at).freeze();
+                    self.flush(raw.slice(base..), port);
+                    return Err(self.violation(error, port));
+                }
+            };
+            frames += 1;
+            let len = decoded.len;
+            match decoded.packet {
+                Packet::Publish(publish) => self.on_publish(&publish, at - base, len, port)?,
+                Packet::Puback(ack) => self.on_puback(ack.packet_id, port),
+                Packet::Pubrec(ack) => self.on_pubrec(&ack, port),
+                Packet::Pubrel(ack) => self.on_pubrel(ack.packet_id, port),
+                Packet::Pubcomp(ack) => self.on_pubcomp(ack.packet_id, port),
+                Packet::Pingreq => {
+                    port.out.with(encode::pingresp);
+                }
+                _ => {
+                    // What was published before takes effect before.
+                    let staged = Bytes::copy_from_slice(input.get(base..at).unwrap_or_default());
+                    self.flush(staged, port);
+                    base = at + len;
+                    let frame = input.get(at..base).unwrap_or_default();
+                    self.on_control(frame, port)?;
+                }
+            }
+            at += len;
+        };
+        let raw = input.split_to(at).freeze();
+        self.flush(raw.slice(base..), port);
+        Ok(progress)
+    }
+
+    /// Carries out what the round has gathered.
+    fn flush(&mut self, raw: Bytes, port: &mut Port) {
+        self.settle_acked(port);
+        port.flush(raw);
+    }
+
+    fn on_control(&mut self, frame: &[u8], port: &mut Port) -> Result<(), Close> {
+        let limits = Limits::from_client(self.max_packet);
+        let Ok(Some(decoded)) = decode(frame, self.version, limits) else { return Ok(()) };
+        match decoded.packet {
+            Packet::Subscribe(subscribe) => self.on_subscribe(&subscribe, port),
+            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(&unsubscribe, port),
+            Packet::Disconnect(disconnect) => Err(self.on_disconnect(&disconnect, port)),
+            Packet::Auth(_) => {
+                self.say_goodbye(Reason::PROTOCOL_ERROR, port);
+                Err(Close::Violation("AUTH without an authentication method in CONNECT".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn on_disconnect(&mut self, disconnect: &Disconnect<'_>, port: &mut Port) -> Close {
+        use wharfmq_mqtt::PropertyId::SessionExpiryInterval;
+        if let Some(seconds) = disconnect.properties.u32(SessionExpiryInterval) {
+            // A session that was to end with its connection cannot be made to stay (3.14.2.2.2).
+            if self.expiry == Millis(0) && seconds > 0 {
+                self.say_goodbye(Reason::PROTOCOL_ERROR, port);
+                return Close::Violation("session expiry set at DISCONNECT after 0 at CONNECT".into());
+            }
+            self.expiry = connect::expiry(seconds);
+        }
+        if disconnect.reason != Reason::DISCONNECT_WITH_WILL {
+            self.will = None;
+        }
+        Close::Clean
+    }
+
+    fn on_events(&mut self, port: &mut Port) -> Result<(), Close> {
+        if self.draining || !self.answered {
+            return Ok(());
+        }
+        self.send_retained(port);
+        while port.out.len() < OUT_HIGH
+            && self.retained.is_none()
+            && let Some(event) = port.events.pop_front()
+        {
+            let bytes = event.bytes();
+            let done = match &event {
+                CoreEvent::Chunk(chunk, run) => self.send_chunk(chunk, run, port),
+                CoreEvent::Deliver(delivery) => self.send_queued(delivery, port),
+                CoreEvent::Kick(gone) => {
+                    self.kicked = Some(Box::new(gone.clone()));
+                    true
+                }
+                CoreEvent::Revoked(..) | CoreEvent::Claimed => true,
+            };
+            if !done {
+                port.events.push_front(event);
+                break;
+            }
+            self.cursor = 0;
+            port.taken(bytes);
+        }
+        self.settle_acked(port);
+        port.flush(Bytes::new());
+        Ok(())
+    }
+
+    fn on_kick(&self, gone: &Gone, port: &mut Port) -> Close {
+        let (reason, why) = match gone {
+            Gone::TakenOver => {
+                (Reason::SESSION_TAKEN_OVER, "another connection took over the client id".into())
+            }
+            Gone::Deleted => (Reason::ADMINISTRATIVE_ACTION, "the session was deleted".into()),
+            Gone::Closed(why) => (Reason::ADMINISTRATIVE_ACTION, why.clone()),
+        };
+        self.say_goodbye(reason, port);
+        Close::Refused(why)
+    }
+
+    /// Tells an MQTT 5 client why the connection ends; to the others only the close says it.
+    fn say_goodbye(&self, reason: Reason, port: &mut Port) {
+        if self.version.is_v5() {
+            let packet = Disconnect { reason, properties: Properties::EMPTY };
+            // Cannot fail: nothing in the packet has a length of its own.
+            let _ = port.out.with(|out| encode::disconnect(out, self.version, &packet));
+        }
+    }
+
+    fn violation(&self, error: Error, port: &mut Port) -> Close {
+        self.say_goodbye(error.reason(), port);
+        Close::Violation(format!("{} [{}]", error.text(), error.clause()))
+    }
+
+    fn send_ack(&self, kind: AckKind, id: PacketId, reason: Reason, port: &mut Port) {
+        let ack = Ack { packet_id: id, reason, properties: Properties::EMPTY };
+        // Cannot fail: nothing in the packet has a length of its own.
+        let _ = port.out.with(|out| encode::ack(out, self.version, kind, &ack));
+    }
+
+    /// Has `packet` sent once everything this client caused before is durable.
+    fn defer(&mut self, packet: Bytes, port: &mut Port) {
+        self.deferred.get_or_insert_default().push_back(packet);
+        port.confirm(Reply::Deferred.token());
+        port.flush(Bytes::new());
+    }
+
+    fn on_closed(&mut self, port: &mut Port) {
+        self.publish_will(port);
+        let subs = std::mem::take(&mut self.subs);
+        for (tag, sub) in subs.iter().enumerate() {
+            if let Some(sub) = sub {
+                self.end_live(SubTag(tag as u32), sub, port);
+            }
+        }
+        self.park(port);
+        port.release(&self.client_id);
+    }
+}

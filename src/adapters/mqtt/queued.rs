@@ -1,0 +1,262 @@
+//! PUBLISH to the client, from queues: its own session's and those it shares.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
+use wharfmq_core::{Credit, Delivery, MessageId, Outcome, Qos, QueueCell, SubTag, Tags};
+use wharfmq_mqtt::{Ack, AckKind, PacketId, Reason, encode};
+
+use super::deliver::Outgoing;
+use super::flights::Flight;
+use super::options::RETAIN_AS_PUBLISHED;
+use super::publish::Reply;
+use super::{Open, QUEUE_SUB};
+use crate::broker::{Consumer, Port, Want};
+
+/// Bytes that a consumer is given ahead of the client's acknowledgements.
+const CREDIT_BYTES: u32 = 4 << 20;
+/// Key prefix of a packet id whose PUBREC has come: the value is the message's id.
+pub(super) const RECEIVED_KEY: u8 = b'o';
+/// Key prefix of a packet id that was in flight when its connection ended.
+pub(super) const FLIGHT_KEY: u8 = b'p';
+
+impl Open {
+    /// What a consumer of this client asks for.
+    pub(super) fn want(&self, sub: SubTag) -> Want {
+        let credit = Credit { messages: u32::from(self.window), bytes: CREDIT_BYTES };
+        Want { sub, credit, priority: 0, exclusive: false, count_deliveries: false }
+    }
+
+    /// Sends a queue's message; false where the client's window is full.
+    pub(super) fn send_queued(&mut self, delivery: &Delivery, port: &mut Port) -> bool {
+        let message = &delivery.message;
+        let size = message.size();
+        let (sub, tag) = (delivery.sub, delivery.tag);
+        let mut flight = Flight { sub, tag, message: message.id, size, received: false, kept: false };
+        if message.expires <= port.now.wall || self.flights.take_finished(message.id) {
+            self.flights.ack(flight);
+            return true;
+        }
+        let earlier = self.flights.take_earlier(message.id);
+        if let Some(known) = earlier.and_then(|id| self.flights.get_mut(id)) {
+            // PUBREC came in an earlier connection: PUBREL was sent at the start of this one.
+            known.tag = tag;
+            return true;
+        }
+        let limit = match self.shared_qos(sub) {
+            Some(qos) => qos,
+            None => Qos::from_u8(delivery.flags & 3).unwrap_or_default(),
+        };
+        let qos = message.qos.min(limit);
+        let id = match earlier {
+            Some(id) => Some(id),
+            None => match self.packet_id(qos) {
+                Ok(id) => id,
+                Err(_) => return false,
+            },
+        };
+        let dup = id.is_some() && (earlier.is_some() || delivery.deliveries > 0);
+        let sub_ids = self.sub_ids(delivery);
+        let outgoing = Outgoing {
+            address: &message.address,
+            tag: message.head.tag,
+            head: &message.head.bytes,
+            notes: &message.notes,
+            body: message.body.clone(),
+            expires: message.expires,
+            qos,
+            retain: message.retain && delivery.flags & RETAIN_AS_PUBLISHED != 0,
+            dup,
+            id,
+            sub_ids: &sub_ids,
+        };
+        // A client that has seen QoS 2 under one packet id must never see it under another, not even after
+        // a crash: the id is in the log before it is on the wire.
+        let first_of_qos2 = qos == Qos::ExactlyOnce && sub == QUEUE_SUB && earlier.is_none();
+        flight.kept = first_of_qos2 || earlier.is_some();
+        let sent = match id {
+            Some(id) if first_of_qos2 => {
+                if let Some((queue, _)) = &self.queue {
+                    port.remember(queue, key(FLIGHT_KEY, id), Some(id_bytes(message.id)));
+                }
+                self.send_later(&outgoing, port)
+            }
+            // Nothing overtakes what waits for the log.
+            _ if self.deferred.is_some() => self.send_later(&outgoing, port),
+            _ => self.send_anew(&outgoing, port),
+        };
+        match (sent, id) {
+            (true, Some(id)) => self.flights.insert(id, flight),
+            (_, id) => {
+                self.release(id);
+                flight.received = true;
+                self.flights.ack(flight);
+            }
+        }
+        true
+    }
+
+    /// Sends a message once everything before it is durable.
+    fn send_later(&mut self, outgoing: &Outgoing<'_>, port: &mut Port) -> bool {
+        let out = std::mem::take(&mut port.out);
+        let sent = self.send_anew(outgoing, port);
+        let packet = std::mem::replace(&mut port.out, out).into_bytes();
+        if sent {
+            self.deferred.get_or_insert_default().push_back(packet);
+            port.confirm(Reply::Deferred.token());
+        }
+        sent
+    }
+
+    fn shared_qos(&self, sub: SubTag) -> Option<Qos> {
+        self.subs.get(sub.0 as usize)?.as_ref().map(|sub| sub.qos)
+    }
+
+    fn sub_ids(&self, delivery: &Delivery) -> SmallVec<[u32; 2]> {
+        let subs = self.subs.iter().enumerate().filter_map(|(tag, sub)| Some((tag, sub.as_ref()?)));
+        let matching = subs.filter(|(tag, sub)| {
+            let from_here =
+                delivery.sub == QUEUE_SUB && sub.shared.is_none() || delivery.sub.0 as usize == *tag;
+            sub.id != 0 && from_here && sub.pattern.matches_address(&delivery.message.address)
+        });
+        matching.map(|(_, sub)| sub.id).collect()
+    }
+
+    pub(super) fn on_puback(&mut self, id: PacketId, port: &mut Port) {
+        if let Some(flight) = self.flights.remove(id) {
+            self.forget_id(id, flight, port);
+            self.flights.ack(flight);
+        }
+        self.ids.release(id);
+    }
+
+    /// The client is done with a packet id that the log knows.
+    fn forget_id(&self, id: PacketId, flight: Flight, port: &mut Port) {
+        if let (true, Some((queue, _))) = (flight.kept, &self.queue) {
+            port.remember(queue, key(FLIGHT_KEY, id), None);
+        }
+    }
+
+    pub(super) fn on_pubrec(&mut self, ack: &Ack<'_>, port: &mut Port) {
+        let id = ack.packet_id;
+        if !self.ids.is_used(id) {
+            let reason = self.reason_or_success(Reason::PACKET_IDENTIFIER_NOT_FOUND);
+            self.send_ack(AckKind::Pubrel, id, reason, port);
+            return;
+        }
+        if ack.reason.is_error() {
+            self.on_puback(id, port);
+            return;
+        }
+        let stored = self.flights.get_mut(id).map(|flight| {
+            flight.received = true;
+            (flight.sub, flight.message)
+        });
+        match (stored, &self.queue) {
+            (Some((QUEUE_SUB, message)), Some((queue, _))) => {
+                port.remember(queue, key(RECEIVED_KEY, id), Some(id_bytes(message)));
+                port.confirm(Reply::Pubrel(id.get()).token());
+            }
+            _ => self.send_ack(AckKind::Pubrel, id, Reason::SUCCESS, port),
+        }
+    }
+
+    pub(super) fn on_pubcomp(&mut self, id: PacketId, port: &mut Port) {
+        if let Some(flight) = self.flights.remove(id) {
+            if let (QUEUE_SUB, Some((queue, _))) = (flight.sub, &self.queue) {
+                port.remember(queue, key(RECEIVED_KEY, id), None);
+            }
+            self.forget_id(id, flight, port);
+            self.flights.ack(flight);
+        }
+        self.ids.release(id);
+    }
+
+    /// Settles what the round has acknowledged: one command for each run of consecutive deliveries.
+    pub(super) fn settle_acked(&mut self, port: &mut Port) {
+        let acked = self.flights.take_acked();
+        for run in acked.chunk_by(|a, b| a.0 == b.0 && a.1 + 1 == b.1) {
+            let (Some(&(sub, first, _)), Some(&(_, last, _))) = (run.first(), run.last()) else { continue };
+            let bytes: u64 = run.iter().map(|&(_, _, size)| u64::from(size)).sum();
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            let credit = Credit { messages: run.len() as u32, bytes };
+            if let Some(consumer) = self.consumer(sub) {
+                port.settle(&consumer, Tags::Range(first, last), Outcome::Accept, credit);
+            }
+        }
+    }
+
+    fn consumer(&self, sub: SubTag) -> Option<Consumer> {
+        if sub == QUEUE_SUB {
+            return self.queue.as_ref()?.1.clone();
+        }
+        self.subs.get(sub.0 as usize)?.as_ref()?.shared.clone()
+    }
+
+    /// Takes up what an earlier connection of the session left in flight.
+    pub(super) fn resume(&mut self, queue: &Arc<QueueCell>, port: &mut Port) {
+        for (key, value) in port.recall(queue) {
+            let (kind, id) = match key.as_ref() {
+                &[kind, high, low] => (kind, PacketId::new(u16::from_be_bytes([high, low]))),
+                _ => continue,
+            };
+            let Some(id) = id else { continue };
+            let message = <[u8; 8]>::try_from(&value[..]).map(|bytes| MessageId(u64::from_be_bytes(bytes)));
+            match (kind, message) {
+                (b'i', _) => {
+                    self.inbound.insert(id);
+                }
+                (RECEIVED_KEY, Ok(message)) if self.ids.reserve(id) => {
+                    let (sub, received, kept) = (QUEUE_SUB, true, true);
+                    let flight = Flight { sub, tag: 0, message, size: 0, received, kept };
+                    self.flights.insert(id, flight);
+                    self.flights.recall(message, id);
+                    let mut pubrel = BytesMut::new();
+                    // Cannot fail: nothing in the packet has a length of its own.
+                    let _ = encode::ack(&mut pubrel, self.version, AckKind::Pubrel, &Ack::success(id));
+                    self.defer(pubrel.freeze(), port);
+                }
+                (FLIGHT_KEY, Ok(message)) if self.ids.reserve(id) => self.flights.recall(message, id),
+                _ => {}
+            }
+        }
+    }
+
+    /// Leaves the session's queue to whoever comes back, or ends it with the connection.
+    pub(super) fn park(&mut self, port: &mut Port) {
+        self.settle_acked(port);
+        let Some((queue, consumer)) = self.queue.take() else { return };
+        if self.expiry.0 == 0 {
+            if let Some(consumer) = consumer {
+                port.cancel(&consumer, 0);
+            }
+            if let Err(error) = port.delete(&queue) {
+                tracing::error!(client = %self.client_id, %error, "a session could not be deleted");
+            }
+            return;
+        }
+        for (id, flight) in self.flights.of(QUEUE_SUB) {
+            if !flight.received && !flight.kept {
+                port.remember(&queue, key(FLIGHT_KEY, id), Some(id_bytes(flight.message)));
+            }
+        }
+        port.flush(Bytes::new());
+        if let Some(consumer) = consumer {
+            port.cancel(&consumer, 0);
+        }
+        if self.expiry != wharfmq_base::Millis::NEVER {
+            port.expire_queue(&queue, port.now.wall.plus(self.expiry));
+        }
+    }
+}
+
+fn id_bytes(message: MessageId) -> Bytes {
+    Bytes::copy_from_slice(&message.0.to_be_bytes())
+}
+
+/// The key under which something about a packet id is remembered.
+fn key(kind: u8, id: PacketId) -> Bytes {
+    let [high, low] = id.get().to_be_bytes();
+    Bytes::copy_from_slice(&[kind, high, low])
+}

@@ -1,0 +1,74 @@
+//! Where a client's recent destinations lead, as its protocol spells them.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use wharfmq_core::Address;
+
+use crate::broker::{Port, Route};
+
+/// Destinations remembered besides the last.
+const KNOWN_MAX: usize = 64;
+
+/// Reads a protocol's spelling of a destination; the error is in words for the client.
+pub(super) type Naming = fn(&str) -> Result<Address, String>;
+
+/// A small cache of routes by spelling.
+pub(super) struct Routes {
+    naming: Naming,
+    last: Option<(ByteString, Arc<Route>)>,
+    known: Vec<(ByteString, Arc<Route>)>,
+    /// Which of `known` is replaced next.
+    next: usize,
+}
+
+impl Routes {
+    /// An empty cache.
+    pub(super) const fn new(naming: Naming) -> Self {
+        Self { naming, last: None, known: Vec::new(), next: 0 }
+    }
+
+    /// The route of a destination, or why there is none. Publishers tend to name the same one again.
+    pub(super) fn get(&mut self, text: &str, port: &Port) -> Result<&Arc<Route>, String> {
+        let generation = port.generation();
+        let hit =
+            matches!(&self.last, Some((known, route)) if known == text && route.generation() == generation);
+        if !hit {
+            let found = self.find(text, generation, port)?;
+            if let Some(earlier) = self.last.replace((text.into(), found)) {
+                self.keep(earlier);
+            }
+        }
+        self.last.as_ref().map(|(_, route)| route).ok_or_else(String::new)
+    }
+
+    fn find(&mut self, text: &str, generation: u64, port: &Port) -> Result<Arc<Route>, String> {
+        if let Some(at) = self.known.iter().position(|(known, _)| known == text) {
+            let (_, route) = self.known.swap_remove(at);
+            if route.generation() == generation {
+                return Ok(route);
+            }
+        }
+        if let Some((known, route)) = &self.last
+            && known == text
+        {
+            return port.route(&route.address).map_err(|refused| refused.to_string());
+        }
+        let address = (self.naming)(text)?;
+        port.route(&Arc::new(address)).map_err(|refused| refused.to_string())
+    }
+
+    fn keep(&mut self, entry: (ByteString, Arc<Route>)) {
+        if self.known.iter().any(|(known, _)| *known == entry.0) {
+            return;
+        }
+        if self.known.len() < KNOWN_MAX {
+            self.known.push(entry);
+        } else {
+            self.next = (self.next + 1) % KNOWN_MAX;
+            if let Some(slot) = self.known.get_mut(self.next) {
+                *slot = entry;
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! MESSAGE: the broker's headers, then the publisher's as they came, then the body by reference.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use wharfmq_base::Millis;
+use wharfmq_core::{Address, Chunk, Credit, Delivery, HeadTag, Message, Notes, Outcome, Qos, Run, Tags};
+use wharfmq_stomp::{Command, Encoder, FRAME_END, Version, reescape};
+
+use super::subs::{Source, Sub};
+use super::{OUT_HIGH, Open};
+use crate::adapters::convert::{self, STOMP, TEXT_LINE};
+use crate::adapters::destination::ToStomp;
+use crate::broker::Port;
+
+/// What every message-id begins with; the message's number follows.
+pub(super) const ID_PREFIX: &str = "ID:wharfmq-";
+/// Bytes that a consumer is given ahead of what has been sent.
+pub(super) const WINDOW_BYTES: u32 = 1 << 20;
+/// Bytes sent from which on a consumer that acknowledges is given as many again.
+const GRANT_BYTES: u32 = WINDOW_BYTES / 4;
+/// Bodies from this size on are sent by reference.
+const CHAIN_BYTES: usize = 2_048;
+const COMMAND_LINE: &str = "MESSAGE\n";
+
+/// The last destination written, and the header line that names it.
+pub(super) struct Spelling {
+    address: Arc<Address>,
+    line: BytesMut,
+}
+
+/// A message to be written.
+pub(super) struct Outgoing<'a> {
+    pub(super) id: u64,
+    pub(super) address: &'a Arc<Address>,
+    pub(super) tag: HeadTag,
+    pub(super) head: &'a [u8],
+    pub(super) notes: &'a Notes,
+    /// A part of `whole`.
+    pub(super) body: &'a [u8],
+    pub(super) whole: &'a Bytes,
+    pub(super) received: Millis,
+    pub(super) expires: Millis,
+    pub(super) priority: u8,
+    pub(super) qos: Qos,
+    /// Earlier deliveries that failed.
+    pub(super) deliveries: u8,
+}
+
+/// What the connection lends to the writing of a MESSAGE.
+pub(super) struct Writer<'a> {
+    pub(super) version: Version,
+    pub(super) spelling: &'a mut Option<Spelling>,
+    pub(super) scratch: &'a mut BytesMut,
+}
+
+impl Open {
+    /// Sends a queue's message.
+    pub(super) fn send_delivery(&mut self, delivery: &Delivery, port: &mut Port) -> bool {
+        let (tag, message) = (delivery.sub.0, &delivery.message);
+        let Self { version, spelling, scratch, subs, .. } = self;
+        // The rest of a subscription that has ended; its queue has it back.
+        let Some(sub) = subs.get_mut(tag) else { return true };
+        sub.last = delivery.tag;
+        let ack = sub.acknowledges().then_some(delivery.tag);
+        if ack.is_some() {
+            sub.flights.push(delivery.tag, message.id.0);
+        }
+        let outgoing = Outgoing::of(message, delivery.deliveries);
+        Writer { version: *version, spelling, scratch }.write(sub, ack, &outgoing, port);
+        subs.count(tag, message.size());
+        true
+    }
+
+    /// Sends messages that nothing stores, from the cursor on, one for each subscription that they match;
+    /// false where the rest has to wait.
+    pub(super) fn send_chunk(&mut self, chunk: &Chunk, run: &Run, port: &mut Port) -> bool {
+        let Self { version, spelling, scratch, subs, cursor, .. } = self;
+        let mut writer = Writer { version: *version, spelling, scratch };
+        let items = chunk.items.get(run.start as usize..run.end as usize).unwrap_or_default();
+        let every = run.subs.len().max(1);
+        loop {
+            let (Some(item), Some(tag)) = (items.get(*cursor / every), run.subs.get(*cursor % every)) else {
+                return true;
+            };
+            if port.out.len() >= OUT_HIGH {
+                return false;
+            }
+            let address = chunk.addresses.get(usize::from(item.address));
+            let (Some(sub), Some(address)) = (subs.get_mut(tag.0), address) else {
+                *cursor += 1;
+                continue;
+            };
+            if sub.acknowledges() && sub.flights.len() >= sub.prefetch {
+                return false;
+            }
+            let id = chunk.first_id + u64::from(run.start) + (*cursor / every) as u64;
+            *cursor += 1;
+            if item.expires <= port.now.wall {
+                continue;
+            }
+            sub.last += 1;
+            let ack = sub.acknowledges().then_some(sub.last);
+            if ack.is_some() {
+                sub.flights.push(sub.last, id);
+            }
+            let outgoing = Outgoing {
+                id,
+                address,
+                tag: item.tag,
+                head: item.head.of(&chunk.raw),
+                notes: &NO_NOTES,
+                body: item.body.of(&chunk.raw),
+                whole: &chunk.raw,
+                received: chunk.received,
+                expires: item.expires,
+                priority: item.priority,
+                qos: item.qos,
+                deliveries: 0,
+            };
+            writer.write(sub, ack, &outgoing, port);
+        }
+    }
+
+    /// Lets queues give more for what has been sent; without acknowledgements that settles it as well.
+    pub(super) fn settle_written(&mut self, port: &mut Port) {
+        for tag in self.subs.take_touched() {
+            let Some(sub) = self.subs.get_mut(tag) else { continue };
+            let Source::Queue(consumer) = &sub.source else { continue };
+            if !sub.acknowledges() {
+                let credit = Credit { messages: sub.messages, bytes: sub.bytes };
+                port.settle(consumer, Tags::UpTo(sub.last), Outcome::Accept, credit);
+                sub.bytes = 0;
+            } else if sub.bytes >= GRANT_BYTES {
+                port.grant(consumer, Credit { messages: 0, bytes: sub.bytes });
+                sub.bytes = 0;
+            }
+            sub.messages = 0;
+        }
+    }
+}
+
+static NO_NOTES: Notes = Notes(Bytes::new());
+
+impl<'a> Outgoing<'a> {
+    pub(super) fn of(message: &'a Message, deliveries: u8) -> Self {
+        Self {
+            id: message.id.0,
+            address: &message.address,
+            tag: message.head.tag,
+            head: &message.head.bytes,
+            notes: &message.notes,
+            body: &message.body,
+            whole: &message.body,
+            received: message.received,
+            expires: message.expires,
+            priority: message.priority,
+            qos: message.qos,
+            deliveries,
+        }
+    }
+}
+
+impl Writer<'_> {
+    /// Writes one MESSAGE; `ack` is the delivery that the client is to acknowledge.
+    pub(super) fn write(&mut self, sub: &Sub, ack: Option<u64>, outgoing: &Outgoing<'_>, port: &mut Port) {
+        let by_reference = outgoing.body.len() >= CHAIN_BYTES;
+        port.out.with(|out| {
+            out.extend_from_slice(&sub.start);
+            self.put_own(sub, ack, outgoing, out);
+            self.put_head(outgoing, out);
+            put_length(outgoing, out);
+            out.extend_from_slice(b"\n");
+            if !by_reference {
+                out.extend_from_slice(outgoing.body);
+                out.extend_from_slice(FRAME_END);
+            }
+        });
+        if by_reference {
+            port.out.chain(outgoing.whole.slice_ref(outgoing.body));
+            port.out.put(FRAME_END);
+        }
+    }
+
+    /// The broker's own headers: the first of a repeated header counts, so they stand before all others.
+    fn put_own(&mut self, sub: &Sub, ack: Option<u64>, outgoing: &Outgoing<'_>, out: &mut BytesMut) {
+        let is_old = self.version == Version::V1_0;
+        out.extend_from_slice(if is_old { b"message-id:ID:wharfmq-" } else { b"message-id:ID\\cwharfmq-" });
+        put_number(out, outgoing.id);
+        out.extend_from_slice(b"\n");
+        out.extend_from_slice(self.spell(outgoing.address));
+        if let (Some(delivery), Version::V1_2) = (ack, self.version) {
+            out.extend_from_slice(b"ack:");
+            put_number(out, u64::from(sub.tag));
+            out.extend_from_slice(b"-");
+            put_number(out, delivery);
+            out.extend_from_slice(b"\n");
+        }
+        if outgoing.deliveries > 0 {
+            out.extend_from_slice(b"redelivered:true\n");
+            put_line(out, b"JMSXDeliveryCount:", u64::from(outgoing.deliveries) + 1);
+        }
+        let never = outgoing.expires == Millis::NEVER;
+        put_line(out, b"expires:", if never { 0 } else { outgoing.expires.0 });
+        put_line(out, b"priority:", u64::from(outgoing.priority));
+        put_line(out, b"timestamp:", outgoing.received.0);
+        if outgoing.qos.is_persistent() {
+            out.extend_from_slice(b"persistent:true\n");
+        }
+    }
+
+    /// The publisher's headers, and what the broker noted.
+    fn put_head(&mut self, outgoing: &Outgoing<'_>, out: &mut BytesMut) {
+        if self.version == Version::V1_2 {
+            convert::write_stomp_headers(outgoing.tag, outgoing.head, outgoing.notes, out);
+            return;
+        }
+        self.scratch.clear();
+        convert::write_stomp_headers(outgoing.tag, outgoing.head, outgoing.notes, self.scratch);
+        if memchr::memchr(b'\\', self.scratch).is_none() {
+            out.extend_from_slice(self.scratch);
+        } else {
+            // What cannot be read ends there; it was checked when it came.
+            let _ = reescape(self.scratch, Version::V1_2, self.version, out);
+        }
+    }
+
+    /// The header line that names a destination; the last one is kept.
+    pub(super) fn spell(&mut self, address: &Arc<Address>) -> &[u8] {
+        let known = self.spelling.as_ref();
+        if !known.is_some_and(|known| Arc::ptr_eq(&known.address, address) || known.address == *address) {
+            let mut line = BytesMut::new();
+            let text = ToStomp(address).to_string();
+            let _ = Encoder::new(&mut line, Command::Message, self.version).header("destination", &text);
+            bytes::Buf::advance(&mut line, COMMAND_LINE.len());
+            *self.spelling = Some(Spelling { address: Arc::clone(address), line });
+        }
+        self.spelling.as_ref().map_or(&[], |known| &known.line)
+    }
+}
+
+/// content-length, which a body of bytes has, and a text only where a NUL would end it early.
+fn put_length(outgoing: &Outgoing<'_>, out: &mut BytesMut) {
+    let is_text = match outgoing.tag {
+        STOMP => outgoing.head.starts_with(TEXT_LINE),
+        tag => convert::body_is_text(tag, outgoing.head, outgoing.body),
+    };
+    if !is_text || memchr::memchr(0, outgoing.body).is_some() {
+        put_line(out, b"content-length:", outgoing.body.len() as u64);
+    }
+}
+
+fn put_line(out: &mut BytesMut, name: &[u8], value: u64) {
+    out.extend_from_slice(name);
+    put_number(out, value);
+    out.extend_from_slice(b"\n");
+}
+
+fn put_number(out: &mut BytesMut, value: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}

@@ -1,0 +1,102 @@
+//! BEGIN, COMMIT and ABORT.
+
+use bytestring::ByteString;
+use wharfmq_core::{Credit, Tags};
+use wharfmq_stomp::{AckMode, Frame};
+
+use super::fault::Stop;
+use super::receipts::SILENT;
+use super::subs::Source;
+use super::{Open, Phase};
+use crate::broker::{Port, TxError};
+
+/// An acknowledgement in a transaction that is not over.
+pub(super) struct TxAck {
+    transaction: ByteString,
+    sub: u32,
+    delivery: u64,
+    /// Deliveries it covers.
+    count: u32,
+}
+
+impl Open {
+    pub(super) fn on_begin(&mut self, frame: &Frame<'_>, port: &mut Port) -> Result<(), Stop> {
+        Ok(port.begin(&name_of(frame)?)?)
+    }
+
+    pub(super) fn on_commit(&mut self, frame: &Frame<'_>, port: &mut Port) -> Result<(), Stop> {
+        let name = name_of(frame)?;
+        // What was sent before takes effect before; where it has to wait, this waits too.
+        self.flush(port);
+        if !port.may_read() {
+            return Err(Stop::Later);
+        }
+        let token = match frame.get("receipt")? {
+            Some(id) => self.receipts.push(&id),
+            None => SILENT,
+        };
+        port.commit(&name, Some(token))?;
+        for ack in self.tx_acks.extract_if(.., |ack| ack.transaction == name) {
+            let Some(sub) = self.subs.get_mut(ack.sub) else { continue };
+            match sub.mode {
+                AckMode::Client => drop(sub.flights.take_up_to(ack.delivery)),
+                _ => drop(sub.flights.take(ack.delivery)),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_abort(&mut self, frame: &Frame<'_>, port: &mut Port) -> Result<(), Stop> {
+        self.abort(&name_of(frame)?, port)
+    }
+
+    /// Forgets a transaction. While the broker stops it may have been forgotten already.
+    pub(super) fn abort(&mut self, name: &ByteString, port: &mut Port) -> Result<(), Stop> {
+        match port.abort(name) {
+            Err(TxError::Unknown) if self.phase == Phase::Draining => return Ok(()),
+            done => done?,
+        }
+        for ack in self.tx_acks.extract_if(.., |ack| ack.transaction == *name) {
+            if let Some(sub) = self.subs.get_mut(ack.sub) {
+                sub.debt += ack.count;
+            }
+        }
+        Ok(())
+    }
+
+    /// Acknowledges within a transaction. It makes room for more messages at once, as a transaction may
+    /// be larger than the prefetch.
+    pub(super) fn settle_in(
+        &mut self,
+        name: &str,
+        tag: u32,
+        delivery: u64,
+        port: &mut Port,
+    ) -> Result<(), Stop> {
+        self.settle_acked(port);
+        let Some(sub) = self.subs.get_mut(tag).filter(|sub| sub.acknowledges()) else { return Ok(()) };
+        let cumulative = sub.mode == AckMode::Client;
+        let Source::Queue(consumer) = &sub.source else {
+            // Nothing is stored that a rollback could bring back.
+            if cumulative {
+                sub.flights.take_up_to(delivery);
+            } else {
+                sub.flights.take(delivery);
+            }
+            return Ok(());
+        };
+        let consumer = consumer.clone();
+        let tags = if cumulative { Tags::UpTo(delivery) } else { Tags::One(delivery) };
+        let count = port.settle_in(name, &consumer, tags)? as u32;
+        port.grant(&consumer, Credit { messages: sub.room(count), bytes: 0 });
+        self.tx_acks.push(TxAck { transaction: name.into(), sub: tag, delivery, count });
+        Ok(())
+    }
+}
+
+fn name_of(frame: &Frame<'_>) -> Result<ByteString, Stop> {
+    match frame.get("transaction")? {
+        Some(name) => Ok(ByteString::from(&*name)),
+        None => Err(Stop::fault("transaction is missing")),
+    }
+}

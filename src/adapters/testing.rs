@@ -1,0 +1,141 @@
+//! A client without a socket, for tests: bytes in, bytes out, on a real broker over a log in memory.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use wharfmq_base::Millis;
+use wharfmq_core::Settings;
+use wharfmq_store::MemoryLog;
+
+use super::{Close, Closed, Progress, Session};
+use crate::broker::{Broker, Now, Options, Peer, Port, SLICES_MAX, TxLimits};
+
+/// How long a test waits for something that another thread of the broker does.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A broker whose clock the test turns.
+pub(crate) struct TestBroker {
+    pub(crate) broker: Arc<Broker>,
+    wall: Arc<AtomicU64>,
+}
+
+impl TestBroker {
+    pub(crate) fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub(crate) fn with(settings: Settings) -> Self {
+        let wall = Arc::new(AtomicU64::new(1_000_000));
+        let read = Arc::clone(&wall);
+        let clock = Arc::new(move || now(read.load(Ordering::Relaxed)));
+        let options = Options {
+            log: Arc::new(MemoryLog::new()),
+            settings,
+            memory: 1 << 30,
+            transactions: TxLimits::default(),
+            clock,
+        };
+        let (broker, _, _) = Broker::open(options).unwrap();
+        Self { broker, wall }
+    }
+
+    pub(crate) fn advance(&self, by: Millis) {
+        self.wall.fetch_add(by.0, Ordering::Relaxed);
+        self.broker.clock_moved();
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        now(self.wall.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn client(&self, session: impl Session + 'static) -> TestClient {
+        let peer = Peer { addr: ([127, 0, 0, 1], 1).into(), listener: "test", certificate: None };
+        let port = Port::new(Arc::clone(&self.broker), self.broker.next_conn(), Arc::new(peer), self.now());
+        TestClient { session: Box::new(session), port, input: BytesMut::new(), closed: None }
+    }
+}
+
+fn now(wall: u64) -> Now {
+    Now { wall: Millis(wall), mono: Millis(wall - 1_000_000) }
+}
+
+/// One connection.
+pub(crate) struct TestClient {
+    pub(crate) session: Box<dyn Session>,
+    pub(crate) port: Port,
+    input: BytesMut,
+    pub(crate) closed: Option<Close>,
+}
+
+impl TestClient {
+    /// Sends bytes and answers what comes back at once.
+    pub(crate) fn send(&mut self, on: &TestBroker, bytes: &[u8]) -> Vec<u8> {
+        self.input.extend_from_slice(bytes);
+        self.turn(on)
+    }
+
+    /// Lets the connection do what there is to do; answers what it wrote.
+    pub(crate) fn turn(&mut self, on: &TestBroker) -> Vec<u8> {
+        self.port.now = on.now();
+        for _ in 0..64 {
+            if self.closed.is_some() {
+                break;
+            }
+            let woken = self.port.poll_wake(&Context::from_waker(Waker::noop())).is_ready();
+            let result = self.round(woken);
+            if let Err(close) = result {
+                self.closed = Some(close);
+            }
+        }
+        self.output()
+    }
+
+    fn round(&mut self, woken: bool) -> Result<(), Close> {
+        if woken {
+            self.port.refresh(true);
+        }
+        self.session.on_confirms(&mut self.port)?;
+        self.session.on_events(&mut self.port)?;
+        if self.port.may_read() && !self.input.is_empty() {
+            while self.session.on_input(&mut self.input, &mut self.port)? == Progress::More {}
+        }
+        if self.session.deadline().is_some_and(|deadline| deadline <= self.port.now.mono) {
+            self.session.on_deadline(&mut self.port)?;
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        while !self.port.out.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = self.port.out.slices(&mut slices);
+            let before = all.len();
+            slices[..count].iter().for_each(|slice| all.extend_from_slice(slice));
+            let written = all.len() - before;
+            self.port.out.advance(written);
+        }
+        all
+    }
+
+    /// Turns until `enough` is satisfied with all that was written meanwhile.
+    pub(crate) fn wait(&mut self, on: &TestBroker, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let mut all = self.turn(on);
+        let start = Instant::now();
+        while !enough(&all) {
+            assert!(start.elapsed() < PATIENCE, "still only {:?}", String::from_utf8_lossy(&all));
+            std::thread::yield_now();
+            all.extend(self.turn(on));
+        }
+        all
+    }
+
+    pub(crate) fn close(&mut self, how: Closed) {
+        self.session.on_closed(how, &mut self.port);
+        self.port.close();
+    }
+}

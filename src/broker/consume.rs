@@ -1,0 +1,121 @@
+//! Subscriptions, consumers and acknowledgements: the receiving half of a [`Port`].
+
+use std::sync::Arc;
+
+use wharfmq_core::{
+    AttachError, ConsumeSpec, ConsumerKey, Credit, Direct, Entry, Message, Order, Outcome, Pattern,
+    QueueCell, SubTag, Tags,
+};
+
+use super::{Broker, Now, Port};
+
+/// A consumer of a queue, as its session holds it.
+#[derive(Clone, Debug)]
+pub struct Consumer {
+    /// The queue.
+    pub queue: Arc<QueueCell>,
+    /// Its key there.
+    pub key: ConsumerKey,
+    /// The session's own number for it.
+    pub sub: SubTag,
+}
+
+/// What a session asks of a queue it wants to consume from.
+#[derive(Clone, Copy, Debug)]
+pub struct Want {
+    /// The session's own number for the consumer, in every delivery.
+    pub sub: SubTag,
+    /// What it takes at once.
+    pub credit: Credit,
+    /// Consumers of a higher priority are served first.
+    pub priority: i8,
+    /// The first exclusive consumer gets everything.
+    pub exclusive: bool,
+    /// Whether its failed deliveries count towards the dead letters.
+    pub count_deliveries: bool,
+}
+
+impl Port {
+    /// Subscribes to a topic pattern without storing anything: what it matches comes as
+    /// [`wharfmq_core::CoreEvent::Chunk`].
+    pub fn subscribe(&self, pattern: &Pattern, sub: SubTag, no_local: bool, qos0_only: bool) {
+        let direct = Direct { outbox: Arc::clone(&self.outbox), sub, no_local, qos0_only };
+        self.broker.router.subscribe(pattern, direct);
+    }
+
+    /// Ends a subscription made by [`Port::subscribe`].
+    pub fn unsubscribe(&self, pattern: &Pattern, sub: SubTag) {
+        self.broker.router.unsubscribe(pattern, self.outbox.conn, sub);
+    }
+
+    /// Consumes from a queue.
+    pub fn consume(&mut self, queue: &Arc<QueueCell>, want: Want) -> Result<Consumer, AttachError> {
+        let spec = ConsumeSpec {
+            outbox: Arc::clone(&self.outbox),
+            sub: want.sub,
+            credit: want.credit,
+            priority: want.priority,
+            exclusive: want.exclusive,
+            count_deliveries: want.count_deliveries,
+        };
+        let wall = self.now.wall;
+        let (key, _) = self.broker.run(queue, |queue, fx| queue.attach(spec, wall, fx));
+        let consumer = Consumer { queue: Arc::clone(queue), key: key?, sub: want.sub };
+        self.consumers.push(consumer.clone());
+        Ok(consumer)
+    }
+
+    /// Lets a consumer be given more.
+    pub fn grant(&self, consumer: &Consumer, credit: Credit) {
+        let wall = self.now.wall;
+        self.broker.run(&consumer.queue, |queue, fx| queue.grant(consumer.key, credit, wall, fx));
+    }
+
+    /// Settles deliveries, and grants new credit under the same lock. Answers how many of the tags
+    /// were known. [`Port::confirm`] afterwards tells when the settle is durable.
+    pub fn settle(&mut self, consumer: &Consumer, tags: Tags, outcome: Outcome, credit: Credit) -> usize {
+        let wall = self.now.wall;
+        let (found, lsn) = self.broker.run(&consumer.queue, |queue, fx| {
+            let found = queue.settle(consumer.key, tags, outcome, wall, fx);
+            if credit != Credit::default() {
+                queue.grant(consumer.key, credit, wall, fx);
+            }
+            found
+        });
+        self.has_appended(lsn);
+        found
+    }
+
+    /// Ends a consumer. What it held goes back into its place; deliveries up to the tag `handled` may
+    /// have been seen by the client and count as failed (0: none, [`u64::MAX`]: all).
+    pub fn cancel(&mut self, consumer: &Consumer, handled: u64) {
+        self.consumers.retain(|held| held.key != consumer.key || !Arc::ptr_eq(&held.queue, &consumer.queue));
+        self.broker.detach(consumer, handled, self.now);
+    }
+
+    /// Looks at up to `max` messages of a queue from a place on, without taking them. Paged-out bodies
+    /// are read from disk, so this belongs to the blocking pool or to small queues.
+    pub fn browse(&self, queue: &Arc<QueueCell>, from: Order, max: usize) -> Vec<(Entry, Arc<Message>)> {
+        self.broker.browse(queue, from, max)
+    }
+}
+
+impl Broker {
+    pub(super) fn detach(&self, consumer: &Consumer, handled: u64, now: Now) {
+        self.run(&consumer.queue, |queue, fx| queue.detach(consumer.key, handled, now.wall, fx));
+    }
+
+    /// See [`Port::browse`].
+    pub fn browse(&self, queue: &Arc<QueueCell>, from: Order, max: usize) -> Vec<(Entry, Arc<Message>)> {
+        let mut entries = Vec::new();
+        queue.lock().queue().browse(from, max, &mut entries);
+        entries
+            .into_iter()
+            .filter_map(|entry| {
+                let message = entry.message.clone();
+                let message = message.or_else(|| self.read_moved(queue, entry.order, entry.at))?;
+                Some((entry, message))
+            })
+            .collect()
+    }
+}

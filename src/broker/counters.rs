@@ -1,0 +1,53 @@
+//! Why messages disappeared, and other totals of the process.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Totals since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    dropped_slow: AtomicU64,
+    dead_lettered: AtomicU64,
+    dead_refused: AtomicU64,
+    lost_on_read: AtomicU64,
+}
+
+/// [`Counters`] at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Not stored and dropped because a subscriber was too slow.
+    pub dropped_slow: u64,
+    /// Moved to a dead-letter queue.
+    pub dead_lettered: u64,
+    /// Sent back by a dead-letter queue that was full.
+    pub dead_refused: u64,
+    /// Stored but no longer readable.
+    pub lost_on_read: u64,
+}
+
+impl Counters {
+    pub(super) fn dropped_slow(&self, messages: u64) {
+        self.dropped_slow.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(super) fn dead_lettered(&self, messages: u64) {
+        self.dead_lettered.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(super) fn dead_refused(&self, messages: u64) {
+        self.dead_refused.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(super) fn lost_on_read(&self, messages: u64) {
+        self.lost_on_read.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// The totals now.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            dropped_slow: self.dropped_slow.load(Ordering::Relaxed),
+            dead_lettered: self.dead_lettered.load(Ordering::Relaxed),
+            dead_refused: self.dead_refused.load(Ordering::Relaxed),
+            lost_on_read: self.lost_on_read.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! From a stage to the subscribers, the log and the queues: once per round, in batches.
+//!
+//! The order is: ask the queues (lock), append one batch that names what they admitted, enqueue
+//! (lock). A replay of the log therefore never revives what was refused, and an acknowledgement can
+//! never precede its message in the log.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use smallvec::{SmallVec, smallvec};
+use wharfmq_base::{Location, Lsn, Millis};
+use wharfmq_core::record::{self, MessagePrefix, RETAINED, kind};
+use wharfmq_core::{
+    Address, Admission, Chunk, ConnId, CoreEvent, DirectTarget, Entry, Head, Item, Kind, Message, MessageId,
+    Notes, Order, Outbox, QueueCell, QueueId, Run, limits,
+};
+use wharfmq_store::{AppendError, Batch};
+
+use super::settle::{EVERYWHERE, SettledInTx};
+use super::stage::{Stage, StagedRun, expiry};
+use super::{Broker, Now};
+
+/// Below this size the bytes of a round are copied, so that the read buffer can be used again at once
+/// and a slow subscriber does not pin it.
+const COPY_BYTES: usize = 16 * 1024;
+/// A body that is less than this part of its chunk gets memory of its own when a queue keeps it.
+const OWN_COPY_SHARE: usize = 8;
+
+/// What became of a stage.
+#[derive(Debug, Default)]
+pub(super) struct Flushed {
+    /// The batch that has to be durable before the stage's confirmations go out.
+    pub(super) lsn: Option<Lsn>,
+    /// Publications that were refused, and why; counted behind the last of them, what has none.
+    pub(super) refused: Vec<(u32, String)>,
+    /// The rest, from the first publication on that has to wait for room, and the bytes it points into.
+    pub(super) parked: Option<(Stage, Bytes)>,
+    /// Subscribers that hold their publishers back.
+    pub(super) slow: Vec<Arc<Outbox>>,
+}
+
+/// Who flushes, and how it wants to be treated.
+pub(super) struct Flusher<'a> {
+    pub(super) outbox: &'a Arc<Outbox>,
+    pub(super) now: Now,
+    /// The queue of the connection's own session, which may not want what it publishes itself.
+    pub(super) own: Option<QueueId>,
+    /// Whether a full queue is an answer rather than something to wait for.
+    pub(super) refuse_when_full: bool,
+    /// Whether one refusal is a refusal of everything, as in a transaction.
+    pub(super) atomic: bool,
+}
+
+/// A message on its way into queues.
+struct Routed {
+    message: Arc<Message>,
+    targets: SmallVec<[(u32, u8); 2]>,
+    stored: bool,
+    record: usize,
+}
+
+/// A queue that takes part in a flush, and which of the flush's messages it gets with which flags.
+struct Slot {
+    cell: Arc<QueueCell>,
+    gets: Vec<(u32, u8)>,
+}
+
+/// What one flush gathers before its one append.
+#[derive(Default)]
+struct Gathered {
+    slots: Vec<Slot>,
+    slot_of: HashMap<QueueId, u32, RandomState>,
+    messages: Vec<Routed>,
+    retained: Vec<(Arc<Message>, Option<usize>)>,
+}
+
+impl Broker {
+    /// Carries out everything staged. `settles` are acknowledgements of a transaction, which go into
+    /// the same batch.
+    pub(super) fn flush(
+        &self,
+        mut stage: Stage,
+        raw: Bytes,
+        by: &Flusher<'_>,
+        settles: &[SettledInTx],
+    ) -> Flushed {
+        let mut done = Flushed::default();
+        let raw = if raw.len() < COPY_BYTES { stage.compact(&raw) } else { raw };
+        let first_id = self.ids.draw(stage.items.len() as u64);
+        let mut gathered = Gathered::default();
+        if stage.runs.iter().any(|run| !run.route.is_storage_less())
+            || stage.items.iter().any(|item| item.retain)
+        {
+            self.gather(&mut stage, &raw, first_id, by, &mut gathered, &mut done);
+        }
+        if by.atomic && !done.refused.is_empty() {
+            self.unreserve(&gathered);
+            return done;
+        }
+        if let Some(error) = self.store(&stage, &mut gathered, settles, by, &mut done) {
+            self.unreserve(&gathered);
+            match error {
+                AppendError::Full if !by.refuse_when_full => {
+                    let kept = std::mem::take(&mut stage);
+                    let kept = match done.parked.take() {
+                        Some((rest, _)) => kept.followed_by(rest),
+                        None => kept,
+                    };
+                    done.parked = Some((kept, raw));
+                }
+                error => {
+                    let reason = error.to_string();
+                    // With the confirmations that stand behind the last publication, or without any.
+                    let items = 0..=stage.items.len() as u32;
+                    done.refused = items.map(|item| (item, reason.clone())).collect();
+                }
+            }
+            return done;
+        }
+        self.fan_out(stage, raw, first_id, by, &mut done);
+        done
+    }
+
+    /// Makes messages of what queues keep, and asks them for room.
+    fn gather(
+        &self,
+        stage: &mut Stage,
+        raw: &Bytes,
+        first_id: u64,
+        by: &Flusher<'_>,
+        gathered: &mut Gathered,
+        done: &mut Flushed,
+    ) {
+        let runs = stage.runs.clone();
+        for run in &runs {
+            let slots: SmallVec<[u32; 4]> =
+                run.route.queues.iter().map(|b| gathered.slot(&b.queue)).collect();
+            for index in run.start..run.end {
+                let Some(item) = stage.items.get(index as usize) else { return };
+                let retain = item.retain && run.route.address.kind == Kind::Topic;
+                if slots.is_empty() && !retain {
+                    continue;
+                }
+                let message = make_message(run, item, raw, first_id + u64::from(index), by.now.wall);
+                if retain && !self.admits_retained(&message) {
+                    done.refused.push((index, "there are too many retained messages".to_owned()));
+                    continue;
+                }
+                match self.admit(run, &slots, &message, gathered, by) {
+                    Admitted::To(targets) => gathered.add(message, targets, retain),
+                    Admitted::Refused(why) => done.refused.push((index, why)),
+                    Admitted::Wait => {
+                        done.parked = Some((stage.split_off(index), raw.clone()));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks every queue of a route for room for one message.
+    fn admit(
+        &self,
+        run: &StagedRun,
+        slots: &[u32],
+        message: &Message,
+        gathered: &Gathered,
+        by: &Flusher<'_>,
+    ) -> Admitted {
+        let mut targets: SmallVec<[(u32, u8); 2]> = SmallVec::new();
+        for (bound, &slot) in run.route.queues.iter().zip(slots) {
+            let flags = bound.taking(by.own == Some(bound.id)).filter(|_| bound.queue.keeps(message.qos));
+            let Some(flags) = flags else { continue };
+            if !bound.queue.policy.is_limited() {
+                targets.push((slot, flags));
+                continue;
+            }
+            let mut queue = bound.queue.lock();
+            let denied = match queue.queue().admit(1, u64::from(message.size())) {
+                Admission::Accept => {
+                    targets.push((slot, flags));
+                    continue;
+                }
+                // One full subscription does not keep the message from the others.
+                Admission::Reject if run.route.address.kind == Kind::Topic => continue,
+                Admission::Block if !by.refuse_when_full => {
+                    queue.wait_for_room(by.outbox);
+                    Admitted::Wait
+                }
+                Admission::Block | Admission::Reject => {
+                    Admitted::Refused(format!("queue {} is full", bound.queue.name))
+                }
+            };
+            drop(queue);
+            for &(slot, _) in &targets {
+                gathered.unreserve(slot, message);
+            }
+            return denied;
+        }
+        Admitted::To(targets)
+    }
+
+    /// Appends the flush's batch and enqueues. Answers the error where the log took nothing.
+    fn store(
+        &self,
+        stage: &Stage,
+        gathered: &mut Gathered,
+        settles: &[SettledInTx],
+        by: &Flusher<'_>,
+        done: &mut Flushed,
+    ) -> Option<AppendError> {
+        let durable = gathered.messages.iter().any(|routed| routed.stored)
+            || !gathered.retained.is_empty()
+            || !stage.states.is_empty()
+            || settles.iter().any(|settled| !settled.orders.is_empty());
+        if !durable {
+            self.enqueue(gathered, &|_| Location::NOWHERE, by.now);
+            self.finish_settles(settles, by.now);
+            return None;
+        }
+        let mut batch = self.log.batch();
+        if gathered.messages.is_empty() && gathered.retained.is_empty() {
+            // Acknowledgements and what sessions remember of them free space, so a full log takes them.
+            batch.reserved();
+        }
+        self.write_messages(gathered, &mut batch);
+        let mut scratch = Vec::new();
+        for state in &stage.states {
+            scratch.clear();
+            record::State { owner: state.owner, key: &state.key, value: state.value.as_deref() }
+                .encode(&mut scratch);
+            batch.push(kind::STATE, &[], 0, &[&scratch]);
+        }
+        for settled in settles.iter().filter(|settled| !settled.orders.is_empty()) {
+            scratch.clear();
+            record::Settle::encode(settled.cell.id, settled.orders.iter().copied(), &mut scratch);
+            batch.push(kind::SETTLE, &[], 0, &[&scratch]);
+        }
+        let gate = self.gate.read();
+        let placed = match self.log.append(&mut batch) {
+            Ok(placed) => placed,
+            Err(error) => return Some(error),
+        };
+        done.lsn = Some(placed.lsn);
+        self.enqueue(gathered, &|record| placed.location(record), by.now);
+        for state in &stage.states {
+            self.states.set(state.owner, state.key.clone(), state.value.clone());
+        }
+        self.finish_settles(settles, by.now);
+        drop(gate);
+        None
+    }
+
+    fn write_messages(&self, gathered: &mut Gathered, batch: &mut Batch) {
+        let mut prefix = Vec::with_capacity(128);
+        let mut index = Vec::with_capacity(64);
+        for routed in gathered.messages.iter_mut().filter(|routed| routed.stored) {
+            let targets: SmallVec<[(QueueId, u8); 2]> = routed
+                .targets
+                .iter()
+                .filter_map(|&(slot, flags)| {
+                    gathered.slots.get(slot as usize).map(|slot| (&slot.cell, flags))
+                })
+                .filter(|(cell, _)| cell.policy.durable)
+                .map(|(cell, flags)| (cell.id, flags))
+                .collect();
+            routed.record = batch.len();
+            push_message(
+                batch,
+                &routed.message,
+                order_of(&routed.message),
+                &targets,
+                &mut prefix,
+                &mut index,
+            );
+        }
+        for (message, place) in &mut gathered.retained {
+            if message.body.is_empty() {
+                // What clears a topic is read by a replay, and nothing holds it after a checkpoint.
+                prefix.clear();
+                MessagePrefix::of(message, order_of(message), &[(RETAINED, 0)]).encode(&mut prefix);
+                batch.push(kind::MESSAGE, &[], 0, &[&prefix, &message.head.bytes, &message.notes.0]);
+                continue;
+            }
+            *place = Some(batch.len());
+            push_message(batch, message, order_of(message), &[(RETAINED, 0)], &mut prefix, &mut index);
+        }
+    }
+
+    fn enqueue(&self, gathered: &mut Gathered, place: &dyn Fn(usize) -> Location, now: Now) {
+        for Slot { cell, gets } in gathered.slots.iter().filter(|slot| !slot.gets.is_empty()) {
+            let entries = gets.iter().filter_map(|&(index, flags)| {
+                let routed = gathered.messages.get(index as usize)?;
+                let stored = routed.stored && cell.policy.durable;
+                let at = if stored { place(routed.record) } else { Location::NOWHERE };
+                Some(entry_of(&routed.message, order_of(&routed.message), at, flags, cell.policy.expiry))
+            });
+            self.run(cell, |queue, fx| {
+                queue.enqueue(entries, now.wall, fx);
+                if queue.wants_page_out() {
+                    queue.page_out(EVERYWHERE, limits::SCAN_BUDGET);
+                }
+            });
+        }
+        for (message, record) in gathered.retained.drain(..) {
+            let at = record.map_or(Location::NOWHERE, place);
+            self.retain(message, at);
+        }
+    }
+
+    fn unreserve(&self, gathered: &Gathered) {
+        for routed in &gathered.messages {
+            for &(slot, _) in &routed.targets {
+                gathered.unreserve(slot, &routed.message);
+            }
+        }
+    }
+
+    /// Hands the items to the subscribers that store nothing: one shared chunk for all of them.
+    fn fan_out(&self, stage: Stage, raw: Bytes, first_id: u64, by: &Flusher<'_>, done: &mut Flushed) {
+        if stage.runs.iter().all(|run| run.route.direct.is_empty()) {
+            return;
+        }
+        let addresses = stage.addresses();
+        let Stage { items, runs, .. } = stage;
+        let chunk = Arc::new(Chunk { raw, items, addresses, received: by.now.wall, first_id });
+        for run in &runs {
+            for target in &run.route.direct {
+                for part in parts(&chunk, run, target, by.outbox.conn) {
+                    self.hand_over(&target.outbox, &chunk, part, done);
+                }
+            }
+        }
+    }
+
+    fn hand_over(&self, outbox: &Arc<Outbox>, chunk: &Arc<Chunk>, run: Run, done: &mut Flushed) {
+        if outbox.bytes() > limits::OUTBOX_HARD_BYTES {
+            let messages = (run.end - run.start) as usize;
+            outbox.count_dropped(messages);
+            self.counters.dropped_slow(messages as u64);
+            return;
+        }
+        outbox.push(CoreEvent::Chunk(Arc::clone(chunk), run));
+        if outbox.holds_back() && !done.slow.iter().any(|slow| Arc::ptr_eq(slow, outbox)) {
+            done.slow.push(Arc::clone(outbox));
+        }
+    }
+}
+
+/// How a message fared with the queues of its route.
+enum Admitted {
+    To(SmallVec<[(u32, u8); 2]>),
+    Refused(String),
+    Wait,
+}
+
+impl Gathered {
+    fn slot(&mut self, cell: &Arc<QueueCell>) -> u32 {
+        *self.slot_of.entry(cell.id).or_insert_with(|| {
+            self.slots.push(Slot { cell: Arc::clone(cell), gets: Vec::new() });
+            (self.slots.len() - 1) as u32
+        })
+    }
+
+    fn add(&mut self, message: Arc<Message>, targets: SmallVec<[(u32, u8); 2]>, retain: bool) {
+        if retain {
+            self.retained.push((Arc::clone(&message), None));
+        }
+        if targets.is_empty() {
+            return;
+        }
+        let index = self.messages.len() as u32;
+        let mut stored = false;
+        for &(slot, flags) in &targets {
+            if let Some(slot) = self.slots.get_mut(slot as usize) {
+                slot.gets.push((index, flags));
+                stored |= slot.cell.policy.durable;
+            }
+        }
+        stored &= message.qos.is_persistent();
+        self.messages.push(Routed { message, targets, stored, record: 0 });
+    }
+
+    fn unreserve(&self, slot: u32, message: &Message) {
+        if let Some(slot) = self.slots.get(slot as usize).filter(|slot| slot.cell.policy.is_limited()) {
+            slot.cell.lock().queue().unreserve(1, u64::from(message.size()));
+        }
+    }
+}
+
+/// A message that comes from a client takes its place by its identity.
+const fn order_of(message: &Message) -> Order {
+    Order(message.id.0)
+}
+
+/// Writes a message's record and its index entry.
+pub(super) fn push_message(
+    batch: &mut Batch,
+    message: &Message,
+    order: Order,
+    targets: &[(QueueId, u8)],
+    prefix: &mut Vec<u8>,
+    index: &mut Vec<u8>,
+) {
+    prefix.clear();
+    index.clear();
+    let head = MessagePrefix::of(message, order, targets);
+    head.encode(prefix);
+    record::IndexEntry::encode(&head, message.size(), false, index);
+    let parts: [&[u8]; 4] = [prefix, &message.head.bytes, &message.notes.0, &message.body];
+    batch.push_held(kind::MESSAGE, index, targets.len() as u32, u64::from(message.size()), &parts);
+}
+
+/// What a queue keeps of a message.
+pub(super) fn entry_of(
+    message: &Arc<Message>,
+    order: Order,
+    at: Location,
+    flags: u8,
+    limit: Millis,
+) -> Entry {
+    Entry {
+        order,
+        message: Some(Arc::clone(message)),
+        at,
+        size: message.size(),
+        expires: expiry(message.expires, limit, message.received),
+        deliveries: 0,
+        priority: message.priority,
+        flags,
+    }
+}
+
+fn make_message(run: &StagedRun, item: &Item, raw: &Bytes, id: u64, now: Millis) -> Arc<Message> {
+    let (head, body) = if item.frame.len as usize * OWN_COPY_SHARE < raw.len() {
+        let mut own = Vec::with_capacity((item.head.len + item.body.len) as usize);
+        own.extend_from_slice(item.head.of(raw));
+        let split = own.len();
+        own.extend_from_slice(item.body.of(raw));
+        let own = Bytes::from(own);
+        (own.slice(..split), own.slice(split..))
+    } else {
+        (item.head.slice(raw), item.body.slice(raw))
+    };
+    Arc::new(Message {
+        id: MessageId(id),
+        address: Arc::<Address>::clone(&run.route.address),
+        qos: item.qos,
+        priority: item.priority,
+        retain: item.retain,
+        received: now,
+        expires: expiry(item.expires, queue_limit(run), now),
+        head: Head { tag: item.tag, bytes: head },
+        notes: Notes::default(),
+        body,
+    })
+}
+
+/// The longest life that a point-to-point queue grants its messages.
+fn queue_limit(run: &StagedRun) -> Millis {
+    match run.route.queues.first() {
+        Some(bound) if run.route.address.kind == Kind::Queue => bound.queue.policy.expiry,
+        _ => Millis::NEVER,
+    }
+}
+
+/// The parts of a run that one connection gets: all of it, unless some of its subscriptions are choosy.
+fn parts(chunk: &Chunk, run: &StagedRun, target: &DirectTarget, from: ConnId) -> SmallVec<[Run; 1]> {
+    if target.subs.iter().all(|sub| !sub.no_local && !sub.qos0_only) {
+        let subs = target.subs.iter().map(|sub| sub.sub).collect();
+        return smallvec![Run { start: run.start, end: run.end, subs }];
+    }
+    let mut parts: SmallVec<[Run; 1]> = SmallVec::new();
+    for index in run.start..run.end {
+        let Some(item) = chunk.items.get(index as usize) else { break };
+        let subs = target.taking(from, item.qos);
+        match parts.last_mut() {
+            _ if subs.is_empty() => {}
+            Some(part) if part.end == index && part.subs == subs => part.end = index + 1,
+            _ => parts.push(Run { start: index, end: index + 1, subs }),
+        }
+    }
+    parts
+}

@@ -1,0 +1,112 @@
+//! Where core and store meet: everything an adapter can do, and the threads behind it.
+
+mod bindings;
+mod checkpoint;
+mod claims;
+mod compact;
+mod consume;
+mod counters;
+mod flush;
+mod ids;
+mod open;
+mod port;
+mod queues;
+mod recover;
+mod retain;
+mod settle;
+mod stage;
+mod state;
+#[cfg(test)]
+mod tests;
+mod threads;
+mod tx;
+pub mod undertaker;
+mod writebuf;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use wharfmq_base::MemoryPool;
+use wharfmq_core::{ConnId, QueueCell, Registry, Router, Settings};
+use wharfmq_store::Log;
+
+pub use claims::Claim;
+pub use consume::{Consumer, Want};
+pub use counters::{Counters, Totals};
+pub use open::{EXPIRY_KEY, Options, StartError};
+pub use port::{Confirm, Now, Peer, Port};
+pub use queues::{Binding, Refused};
+pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};
+pub use writebuf::{SLICES_MAX, WriteBuf};
+
+/// What a publication to a destination reaches.
+pub type Route = wharfmq_core::Route<Arc<QueueCell>>;
+
+/// Reads the clocks; given in, so that tests can turn them.
+pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
+
+/// The broker: shared by all connections.
+pub struct Broker {
+    log: Arc<dyn Log>,
+    router: Router<Arc<QueueCell>>,
+    queues: Registry,
+    settings: Settings,
+    bindings: bindings::Bindings,
+    states: state::States,
+    retained: retain::Retained,
+    claims: claims::Claims,
+    counters: Counters,
+    ids: ids::Ids,
+    queue_ids: AtomicU32,
+    /// Held while a queue is made or deleted, so that its definition in the log, its route and its place
+    /// in the table change as one. Taken before `gate`.
+    making: Mutex<()>,
+    conns: AtomicU64,
+    /// Held shared from an append until all it says is applied, and alone for an instant by a
+    /// checkpoint: so that what a checkpoint stands for is exactly what has been applied.
+    gate: RwLock<()>,
+    clock: Clock,
+    memory: Arc<MemoryPool>,
+    tx_limits: TxLimits,
+    threads: threads::Threads,
+}
+
+impl Broker {
+    /// The identity of a new connection.
+    pub fn next_conn(&self) -> ConnId {
+        ConnId(self.conns.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The log everything durable goes through.
+    pub fn log(&self) -> &Arc<dyn Log> {
+        &self.log
+    }
+
+    /// The queues.
+    pub fn queues(&self) -> &Registry {
+        &self.queues
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// To be called where the clock does not move by itself, after it was turned.
+    pub fn clock_moved(&self) {
+        self.threads.clock_moved();
+    }
+
+    /// The time.
+    pub fn now(&self) -> Now {
+        (self.clock)()
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker").field("queues", &self.queues.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,103 @@
+//! Starting and stopping a broker.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use wharfmq_base::{MemoryPool, Millis};
+use wharfmq_core::{QueueCell, Registry, Router, Settings};
+use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
+
+use super::recover::Rebuild;
+use super::{Broker, Clock, Counters, TxLimits, bindings, claims, ids, retain, state, threads};
+
+/// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
+pub const EXPIRY_KEY: &[u8] = b"\xffexpiry";
+
+/// What a broker is made of.
+pub struct Options {
+    /// The log, opened and not yet recovered.
+    pub log: Arc<dyn Log>,
+    /// Settings of destinations.
+    pub settings: Settings,
+    /// Bytes that messages may take in memory.
+    pub memory: u64,
+    /// How large transactions may become.
+    pub transactions: TxLimits,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Why a broker did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The log could not be read.
+    Recover(RecoverError),
+    /// A thread could not be started.
+    Thread(std::io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Recover(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "starting a thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl Broker {
+    /// Recovers what the log holds and starts the broker's threads. Answers what recovery found and
+    /// how many messages there are.
+    pub fn open(options: Options) -> Result<(Arc<Self>, Recovered, u64), StartError> {
+        let Options { log, settings, memory, transactions, clock } = options;
+        let (threads, inboxes) = threads::Threads::new();
+        let mut rebuild = Rebuild::default();
+        let recovered = log.recover(&mut rebuild).map_err(StartError::Recover)?;
+        let broker = Arc::new(Self {
+            log,
+            router: Router::new(),
+            queues: Registry::default(),
+            settings,
+            bindings: bindings::Bindings::default(),
+            states: state::States::default(),
+            retained: retain::Retained::default(),
+            claims: claims::Claims::default(),
+            counters: Counters::default(),
+            ids: ids::Ids::starting_at(1),
+            queue_ids: AtomicU32::new(1),
+            making: Mutex::new(()),
+            conns: AtomicU64::new(0),
+            gate: RwLock::new(()),
+            clock,
+            memory: MemoryPool::new(memory),
+            tx_limits: transactions,
+            threads,
+        });
+        let messages = rebuild.build(&broker);
+        broker.threads.start(&broker, inboxes).map_err(StartError::Thread)?;
+        Ok((broker, recovered, messages))
+    }
+
+    /// Stops the threads, writes a last checkpoint and closes the log. To be called when no connection
+    /// is left.
+    pub fn stop(&self) -> Result<(), AppendError> {
+        self.threads.stop();
+        self.checkpoint()?;
+        self.log.close()
+    }
+
+    /// A session that nobody came back to expires as if its client had left just now.
+    pub(super) fn schedule_expiry(&self, cell: &QueueCell, wall: Millis) {
+        let states = self.states.of(cell.id);
+        let expiry = states.iter().find(|(key, _)| *key == Bytes::from_static(EXPIRY_KEY));
+        if let Some((_, value)) = expiry
+            && let Ok(bytes) = <[u8; 8]>::try_from(&value[..])
+        {
+            self.threads.expire_queue(cell, wall.plus(Millis(u64::from_be_bytes(bytes))));
+        }
+    }
+}

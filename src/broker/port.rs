@@ -1,0 +1,367 @@
+//! All an adapter can do.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use wharfmq_base::{Lsn, Millis, Pressure};
+use wharfmq_core::record::Class;
+use wharfmq_core::{ConnId, CoreEvent, Item, Outbox, QueueCell, QueueId, Token, limits};
+
+use super::flush::{Flushed, Flusher};
+use super::stage::{Stage, StagedState};
+use super::tx::Transactions;
+use super::{Broker, Claim, Consumer, Route, WriteBuf};
+
+/// Bytes of publications that one connection may have unconfirmed before its reading pauses.
+const UNCONFIRMED_BYTES_MAX: usize = 4 << 20;
+/// How long, in milliseconds, a publication that the log had no room for waits before it is tried again.
+const RETRY_MS: u64 = 50;
+
+/// The time, as the driver read it for this round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since 1970, for everything that users see or that outlives the process.
+    pub wall: Millis,
+    /// Milliseconds since the process started, never set back: for time-outs.
+    pub mono: Millis,
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Where it connects from.
+    pub addr: SocketAddr,
+    /// The scheme of the listener it came through.
+    pub listener: &'static str,
+    /// Who its certificate says it is.
+    pub certificate: Option<String>,
+}
+
+/// The answer to something that was to be confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirm {
+    /// The adapter's number for it.
+    pub token: Token,
+    /// Done and durable, or why not.
+    pub result: Result<(), String>,
+}
+
+/// One connection's way into the broker.
+#[derive(Debug)]
+pub struct Port {
+    /// Bytes for the client.
+    pub out: WriteBuf,
+    /// What the core has said and the session has not yet handled.
+    pub events: VecDeque<CoreEvent>,
+    /// The time of this round; the driver sets it once a round.
+    pub now: Now,
+    pub(super) broker: Arc<Broker>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) consumers: Vec<Consumer>,
+    pub(super) transactions: Transactions,
+    peer: Arc<Peer>,
+    own: Option<QueueId>,
+    /// `None` while nothing is staged: most connections are idle.
+    stage: Option<Box<Stage>>,
+    parked: Option<Box<(Stage, Bytes)>>,
+    retry_at: Option<Millis>,
+    pending: VecDeque<Pending>,
+    unconfirmed: usize,
+    held_back: Option<Box<HeldBack>>,
+    /// The last batch this connection caused: what it has confirmed later waits for it.
+    appended: Lsn,
+    failed: bool,
+    /// Whether it has published anything; who has not may come to consume however full the memory is.
+    pub(super) publishes: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    lsn: Lsn,
+    token: Token,
+    bytes: u32,
+    refused: Option<String>,
+}
+
+#[derive(Debug)]
+struct HeldBack {
+    by: Vec<Arc<Outbox>>,
+    until: Millis,
+}
+
+impl Port {
+    /// The port of a new connection.
+    pub fn new(broker: Arc<Broker>, conn: ConnId, peer: Arc<Peer>, now: Now) -> Self {
+        Self {
+            out: WriteBuf::default(),
+            events: VecDeque::new(),
+            now,
+            broker,
+            outbox: Outbox::new(conn),
+            consumers: Vec::new(),
+            transactions: Transactions::default(),
+            peer,
+            own: None,
+            stage: None,
+            parked: None,
+            retry_at: None,
+            pending: VecDeque::new(),
+            unconfirmed: 0,
+            held_back: None,
+            appended: Lsn::default(),
+            failed: false,
+            publishes: false,
+        }
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The connection's identity.
+    pub fn conn(&self) -> ConnId {
+        self.outbox.conn
+    }
+
+    /// The broker, for what is not a connection's affair.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// Stages a publication, whose spans point into the bytes that the next [`Port::flush`] is given.
+    /// `confirm` is answered once it is durable, or at once where nothing stores it. Answers the
+    /// publication's index within the stage.
+    pub fn publish(&mut self, route: &Arc<Route>, item: Item, confirm: Option<Token>) -> u32 {
+        self.publishes = true;
+        let stage = self.stage.get_or_insert_default();
+        let index = stage.push(route, item);
+        if let Some(token) = confirm {
+            stage.tokens.push((index, token));
+        }
+        index
+    }
+
+    /// Stages a piece of the session's state, kept in the same atomic batch as the publication that is
+    /// staged next. `None` forgets it. Read back with [`Port::recall`].
+    pub fn remember(&mut self, owner: &QueueCell, key: Bytes, value: Option<Bytes>) {
+        let stage = self.stage.get_or_insert_default();
+        let before = stage.items.len() as u32;
+        stage.states.push(StagedState { before, owner: owner.id, key, value });
+    }
+
+    /// Has `token` confirmed by the next flush, once everything this connection did before is durable.
+    pub fn confirm(&mut self, token: Token) {
+        let stage = self.stage.get_or_insert_default();
+        let index = stage.items.len() as u32;
+        stage.tokens.push((index, token));
+    }
+
+    /// Whether something is staged.
+    pub fn is_staged(&self) -> bool {
+        self.stage.as_ref().is_some_and(|stage| !stage.is_empty())
+    }
+
+    /// Carries out what is staged: one routing, one append, one lock per queue. `raw` holds the bytes
+    /// that the staged spans point into.
+    pub fn flush(&mut self, raw: Bytes) {
+        let Some(stage) = self.stage.take() else { return };
+        let stage = *stage;
+        match &mut self.parked {
+            // What is parked goes first; only little can come behind it, as reading has paused.
+            Some(parked) => {
+                let (held, bytes) = &mut **parked;
+                let mut joined = bytes::BytesMut::from(&bytes[..]);
+                let mut rest = Stage { tokens: Vec::new(), states: stage.states, ..Stage::default() };
+                for run in &stage.runs {
+                    for item in stage.items.get(run.start as usize..run.end as usize).unwrap_or_default() {
+                        rest.adopt(&run.route, *item, &raw, &mut joined);
+                    }
+                }
+                rest.tokens = stage.tokens;
+                *held = std::mem::take(held).followed_by(rest);
+                *bytes = joined.freeze();
+            }
+            None => self.carry_out(stage, raw),
+        }
+    }
+
+    fn carry_out(&mut self, stage: Stage, raw: Bytes) {
+        let tokens = stage.tokens.clone();
+        let bytes = (raw.len() / tokens.len().max(1)) as u32;
+        let by = Flusher {
+            outbox: &self.outbox,
+            now: self.now,
+            own: self.own,
+            refuse_when_full: !self.consumers.is_empty(),
+            atomic: false,
+        };
+        let flushed = self.broker.flush(stage, raw, &by, &[]);
+        self.settle_flush(flushed, tokens, bytes);
+    }
+
+    /// Books what became of a flush: confirmations, what is parked, who holds us back.
+    pub(super) fn settle_flush(&mut self, flushed: Flushed, mut tokens: Vec<(u32, Token)>, bytes: u32) {
+        if let Some(parked) = flushed.parked {
+            tokens.truncate(tokens.len() - parked.0.tokens.len());
+            self.retry_at = Some(self.now.mono.plus(Millis(RETRY_MS)));
+            self.parked = Some(Box::new(parked));
+        }
+        self.has_appended(flushed.lsn);
+        let lsn = self.appended;
+        let mut refused = flushed.refused.into_iter().peekable();
+        for (index, token) in tokens {
+            while refused.next_if(|(of, _)| *of < index).is_some() {}
+            let why = refused.next_if(|(of, _)| *of == index).map(|(_, why)| why);
+            self.unconfirmed += bytes as usize;
+            self.pending.push_back(Pending { lsn, token, bytes, refused: why });
+        }
+        if !flushed.slow.is_empty() {
+            let until = self.now.mono.plus(Millis(limits::SLOW_AFTER_MS));
+            let held = self.held_back.get_or_insert_with(|| Box::new(HeldBack { by: Vec::new(), until }));
+            held.by.extend(flushed.slow);
+        }
+    }
+
+    /// Whether the driver may read from the socket: false while the client has to be held back.
+    pub fn may_read(&self) -> bool {
+        self.parked.is_none()
+            && self.held_back.is_none()
+            && self.unconfirmed <= UNCONFIRMED_BYTES_MAX
+            && (!self.publishes
+                || !self.consumers.is_empty()
+                || self.broker.memory.pressure() < Pressure::Refuse)
+    }
+
+    /// Ready once something has come for this connection, something it waits for has become durable,
+    /// or it no longer has to be held back.
+    pub fn poll_wake(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if let Some(held) = &mut self.held_back {
+            held.by.retain(|outbox| outbox.hold_back(cx.waker()));
+            if held.by.is_empty() {
+                self.held_back = None;
+                return Poll::Ready(());
+            }
+        }
+        if let Some(last) = self.pending.front() {
+            let watch = self.broker.log.durable();
+            if last.lsn <= watch.lsn() {
+                return Poll::Ready(());
+            }
+            watch.wake_at(last.lsn, cx.waker());
+            if watch.failure().is_some() && !std::mem::replace(&mut self.failed, true) {
+                return Poll::Ready(());
+            }
+        }
+        self.outbox.poll_ready(cx)
+    }
+
+    /// When the port itself wants [`Port::refresh`], on the monotonic clock.
+    pub fn deadline(&self) -> Option<Millis> {
+        let held = self.held_back.as_ref().map(|held| held.until);
+        [held, self.retry_at].into_iter().flatten().min()
+    }
+
+    /// Takes what has come into [`Port::events`] and retries what had to wait. To be called after
+    /// [`Port::poll_wake`] was ready or [`Port::deadline`] has passed. `events` asks for new events.
+    pub fn refresh(&mut self, events: bool) {
+        if events {
+            self.outbox.take(&mut self.events);
+        }
+        if self.held_back.as_ref().is_some_and(|held| held.until <= self.now.mono) {
+            for outbox in self.held_back.take().into_iter().flat_map(|held| held.by) {
+                outbox.mark_slow();
+            }
+        }
+        self.retry_at = None;
+        if let Some(parked) = self.parked.take() {
+            let (stage, raw) = *parked;
+            self.carry_out(stage, raw);
+        }
+    }
+
+    /// Reports events of `bytes` as turned into output, so that their publishers may go on.
+    pub fn taken(&self, bytes: usize) {
+        self.outbox.taken(bytes);
+    }
+
+    /// The next answer to something that was to be confirmed, in the order it was asked for.
+    pub fn next_confirm(&mut self) -> Option<Confirm> {
+        if !self.has_confirm() {
+            return None;
+        }
+        let next = self.pending.pop_front()?;
+        self.unconfirmed -= next.bytes as usize;
+        Some(Confirm { token: next.token, result: next.refused.map_or(Ok(()), Err) })
+    }
+
+    /// Whether [`Port::next_confirm`] has something.
+    pub fn has_confirm(&self) -> bool {
+        self.pending.front().is_some_and(|first| first.lsn <= self.broker.log.durable().lsn())
+    }
+
+    /// Whether everything to be confirmed has been answered and nothing is parked.
+    pub fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.parked.is_none()
+    }
+
+    /// Why the broker can confirm nothing any more, if so.
+    pub fn failure(&self) -> Option<String> {
+        self.broker.log.durable().failure()
+    }
+
+    /// Remembers a batch that this connection caused.
+    pub(super) fn has_appended(&mut self, lsn: Option<Lsn>) {
+        self.appended = self.appended.max(lsn.unwrap_or_default());
+    }
+
+    /// Makes `id` this connection's client id.
+    pub fn claim(&mut self, id: &ByteString) -> Claim {
+        self.broker.claims.claim(id, &self.outbox)
+    }
+
+    /// Takes a client id whose holder did not let go in time.
+    pub fn claim_now(&mut self, id: &ByteString) {
+        self.broker.claims.claim_now(id, &self.outbox);
+    }
+
+    /// The queue of this class and name, if there is one.
+    pub fn find(&self, class: Class, name: &ByteString) -> Option<Arc<QueueCell>> {
+        self.broker.queues.find(class, name)
+    }
+
+    /// Lets go of a client id, or of waiting for it. False where another connection holds it.
+    pub fn release(&mut self, id: &ByteString) -> bool {
+        self.broker.claims.release(id, self.outbox.conn)
+    }
+
+    /// Names the queue of the connection's own session, for subscriptions that don't want what the
+    /// client publishes itself.
+    pub fn set_own(&mut self, queue: Option<&QueueCell>) {
+        self.own = queue.map(|cell| cell.id);
+    }
+
+    /// Gives buffers back while there is nothing to do.
+    pub fn idle(&mut self) {
+        self.out.shrink();
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
+        if self.pending.is_empty() {
+            self.pending = VecDeque::new();
+        }
+    }
+
+    /// The connection is gone: consumers that the session left are cancelled, transactions aborted.
+    pub fn close(&mut self) {
+        self.abort_all();
+        for consumer in std::mem::take(&mut self.consumers) {
+            self.broker.detach(&consumer, u64::MAX, self.now);
+        }
+        self.outbox.close();
+    }
+}

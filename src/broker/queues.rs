@@ -1,0 +1,276 @@
+//! Queues, their bindings and their settings: made on first use, written to the log.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use wharfmq_base::Millis;
+use wharfmq_core::record::{self, Class, kind};
+use wharfmq_core::{Address, Kind, Message, Pattern, QueueCell, QueueId, QueuePolicy, QueueRole, limits};
+use wharfmq_store::AppendError;
+
+use super::{Broker, Port, Route};
+
+/// Why a destination cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The broker has as many queues as it may.
+    TooManyQueues,
+    /// The log did not take the definition.
+    Log(AppendError),
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooManyQueues => {
+                write!(f, "the broker has {} queues, which is the limit", limits::QUEUES_MAX)
+            }
+            Self::Log(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<AppendError> for Refused {
+    fn from(error: AppendError) -> Self {
+        Self::Log(error)
+    }
+}
+
+/// A binding of a durable queue to a topic pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// What it matches.
+    pub pattern: Pattern,
+    /// The binding's word for the consumer; low two bits: the highest quality of service.
+    pub flags: u8,
+    /// Whether what the queue's own client publishes is left out.
+    pub no_local: bool,
+    /// The session's own options, opaque to the broker.
+    pub options: Bytes,
+}
+
+impl Port {
+    /// What a publication to `address` reaches. Queues are made on first use. Sessions keep the route
+    /// while [`Port::generation`] is the route's.
+    pub fn route(&self, address: &Arc<Address>) -> Result<Arc<Route>, Refused> {
+        if address.kind == Kind::Queue {
+            self.broker.queue(Class::Queue, &address.name, true)?;
+        }
+        Ok(self.broker.router.route(address))
+    }
+
+    /// The router's generation: routes of a lower one are stale.
+    pub fn generation(&self) -> u64 {
+        self.broker.router.generation()
+    }
+
+    /// The queue of this class and name, made where there is none; and whether it was there.
+    pub fn open(
+        &mut self,
+        class: Class,
+        name: &ByteString,
+        durable: bool,
+    ) -> Result<(Arc<QueueCell>, bool), Refused> {
+        let opened = self.broker.queue(class, name, durable)?;
+        self.appended_until_now();
+        Ok(opened)
+    }
+
+    /// What was just appended on this connection's behalf lies at or before the log's end.
+    fn appended_until_now(&mut self) {
+        self.has_appended(Some(self.broker.log.stats().appended));
+    }
+
+    /// Binds a queue to a topic pattern, or changes the binding; true where there was one.
+    pub fn bind(&mut self, queue: &Arc<QueueCell>, binding: Binding) -> Result<bool, Refused> {
+        let known = self.broker.bind(queue, binding)?;
+        self.appended_until_now();
+        Ok(known)
+    }
+
+    /// Takes a binding away. False where there was none.
+    pub fn unbind(&mut self, queue: &Arc<QueueCell>, pattern: &Pattern) -> Result<bool, Refused> {
+        let known = self.broker.unbind(queue, pattern)?;
+        self.appended_until_now();
+        Ok(known)
+    }
+
+    /// The bindings of a queue.
+    pub fn bindings(&self, queue: &QueueCell) -> Vec<Binding> {
+        self.broker.bindings.of(queue.id)
+    }
+
+    /// What a session asked to be remembered.
+    pub fn recall(&self, owner: &QueueCell) -> Vec<(Bytes, Bytes)> {
+        self.broker.states.of(owner.id)
+    }
+
+    /// Deletes a queue with all it holds.
+    pub fn delete(&mut self, queue: &Arc<QueueCell>) -> Result<(), Refused> {
+        self.broker.delete(queue)?;
+        self.appended_until_now();
+        Ok(())
+    }
+
+    /// Has a queue deleted at a time of the wall clock, or never.
+    pub fn expire_queue(&self, queue: &Arc<QueueCell>, at: Millis) {
+        self.broker.threads.expire_queue(queue, at);
+    }
+
+    /// The retained messages that match a pattern.
+    pub fn retained(&self, pattern: &Pattern) -> Vec<Arc<Message>> {
+        self.broker.retained_matching(pattern, self.now.wall)
+    }
+}
+
+impl Broker {
+    /// See [`Port::open`].
+    pub fn queue(
+        &self,
+        class: Class,
+        name: &ByteString,
+        durable: bool,
+    ) -> Result<(Arc<QueueCell>, bool), Refused> {
+        if let Some(cell) = self.queues.find(class, name) {
+            return Ok((cell, true));
+        }
+        let making = self.making.lock();
+        if let Some(cell) = self.queues.find(class, name) {
+            return Ok((cell, true));
+        }
+        if self.queues.len() >= limits::QUEUES_MAX {
+            return Err(Refused::TooManyQueues);
+        }
+        let policy = self.policy(class, name, durable);
+        let id = QueueId(self.queue_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let gate = self.gate.read();
+        if durable {
+            let mut payload = Vec::new();
+            record::Define { queue: id, class, durable, name }.encode(&mut payload);
+            self.append_one(kind::DEFINE, &payload)?;
+        }
+        let cell = QueueCell::new(id, class, name.clone(), policy);
+        if class == Class::Queue {
+            // First of all, so that whoever finds the queue finds a route to it too. `making` sees to it
+            // that there is no other of this name.
+            let _ = self.router.define_queue(name, id, Arc::clone(&cell));
+        }
+        let made = self.queues.find_or_insert(class, name, || cell);
+        drop(gate);
+        drop(making);
+        made.map(|(cell, _)| (cell, false)).ok_or(Refused::TooManyQueues)
+    }
+
+    pub(super) fn policy(&self, class: Class, name: &ByteString, durable: bool) -> Arc<QueuePolicy> {
+        let (role, address) = match class {
+            Class::Session => (QueueRole::Session, Address::topic(name.clone())),
+            Class::Durable | Class::Shared => (QueueRole::Durable, Address::topic(name.clone())),
+            Class::Queue | Class::Retained => (QueueRole::Queue, Address::queue(name.clone())),
+        };
+        let policy = self.settings.resolve(role, &address);
+        if policy.durable == durable {
+            policy
+        } else {
+            Arc::new(QueuePolicy { durable, ..(*policy).clone() })
+        }
+    }
+
+    fn bind(&self, queue: &Arc<QueueCell>, binding: Binding) -> Result<bool, Refused> {
+        let gate = self.gate.read();
+        if queue.policy.durable {
+            let mut payload = Vec::new();
+            binding.record(queue.id).encode(&mut payload);
+            self.append_one(kind::BIND, &payload)?;
+        }
+        self.router.bind(&binding.pattern, queue.id, Arc::clone(queue), binding.flags, binding.no_local);
+        let known = self.bindings.put(queue.id, binding);
+        drop(gate);
+        Ok(known)
+    }
+
+    fn unbind(&self, queue: &Arc<QueueCell>, pattern: &Pattern) -> Result<bool, Refused> {
+        let gate = self.gate.read();
+        if queue.policy.durable {
+            let mut payload = Vec::new();
+            let (queue, kind) = (queue.id, pattern.kind());
+            record::Unbind { queue, kind, pattern: pattern.text() }.encode(&mut payload);
+            self.append_one(kind::UNBIND, &payload)?;
+        }
+        self.router.unbind(pattern, queue.id);
+        let known = self.bindings.remove(queue.id, pattern);
+        drop(gate);
+        Ok(known)
+    }
+
+    pub(super) fn delete(&self, queue: &Arc<QueueCell>) -> Result<(), Refused> {
+        let making = self.making.lock();
+        if self.queues.get(queue.id).is_none() {
+            // Somebody else was quicker, and the name may be another queue's by now.
+            return Ok(());
+        }
+        let gate = self.gate.read();
+        if queue.policy.durable {
+            let mut payload = Vec::new();
+            record::encode_undefine(queue.id, &mut payload);
+            self.append_one(kind::UNDEFINE, &payload)?;
+        }
+        for binding in self.bindings.forget(queue.id) {
+            self.router.unbind(&binding.pattern, queue.id);
+        }
+        if queue.class == Class::Queue {
+            self.router.undefine_queue(&queue.name);
+        }
+        self.states.forget(queue.id);
+        self.queues.remove(queue);
+        self.threads.forget(queue);
+        drop(gate);
+        drop(making);
+        self.empty(queue);
+        Ok(())
+    }
+
+    /// Gives up everything a deleted queue held, a little under each hold of its lock.
+    fn empty(&self, queue: &Arc<QueueCell>) {
+        loop {
+            let mut fx = wharfmq_core::Effects::default();
+            let mut locked = queue.lock();
+            locked.delete();
+            let before = locked.queue().resident_bytes();
+            let purged = locked.queue().purge(limits::SCAN_BUDGET, &mut fx);
+            let after = locked.queue().resident_bytes();
+            drop(locked);
+            self.account(before, after);
+            for release in &fx.released {
+                self.log.release(release.segment, release.holds, release.bytes);
+            }
+            if purged == 0 {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn append_one(&self, kind: u8, payload: &[u8]) -> Result<wharfmq_base::Lsn, AppendError> {
+        let mut batch = self.log.batch();
+        batch.reserved();
+        batch.push(kind, &[], 0, &[payload]);
+        self.log.append(&mut batch).map(|placed| placed.lsn)
+    }
+}
+
+/// Set in a binding's flags in the log where the queue's own client is left out.
+const NO_LOCAL: u8 = 0x80;
+
+impl Binding {
+    pub(super) fn record(&self, queue: QueueId) -> record::Bind<'_> {
+        let flags = self.flags & !NO_LOCAL | if self.no_local { NO_LOCAL } else { 0 };
+        let (kind, pattern) = (self.pattern.kind(), self.pattern.text());
+        record::Bind { queue, kind, pattern, flags, options: &self.options }
+    }
+
+    pub(super) const fn from_wire(pattern: Pattern, flags: u8, options: Bytes) -> Self {
+        Self { pattern, flags: flags & !NO_LOCAL, no_local: flags & NO_LOCAL != 0, options }
+    }
+}

@@ -1,0 +1,339 @@
+//! A broker on any log, and clients without sessions.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use bytestring::ByteString;
+use wharfmq_base::Millis;
+use wharfmq_core::record::Class;
+use wharfmq_core::{
+    Address, CoreEvent, Credit, Delivery, HeadTag, Item, Order, Outcome, PartialPolicy, Pattern, Qos,
+    QueueCell, QueueStats, Settings, Span, SubTag, Tags, Token,
+};
+use wharfmq_store::sim::SimDisk;
+use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog, RecoverError};
+
+use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, TxLimits, Want};
+
+/// How long a test waits for what another thread of the broker does.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The smallest segments there are, so that a test makes many.
+pub(super) const SEGMENT: u64 = 16 << 10;
+pub(super) const PLENTY: Credit = Credit { messages: 1 << 20, bytes: u32::MAX };
+
+/// A broker whose clock stands still unless the test turns it.
+pub(super) struct Rig {
+    pub(super) broker: Arc<Broker>,
+    wall: Arc<AtomicU64>,
+}
+
+impl Rig {
+    pub(super) fn on(log: Arc<dyn Log>, settings: Settings, memory: u64) -> Self {
+        let wall = Arc::new(AtomicU64::new(1_000_000));
+        let read = Arc::clone(&wall);
+        let clock = Arc::new(move || at(read.load(Ordering::Relaxed)));
+        let (broker, _, _) =
+            Broker::open(Options { log, settings, memory, transactions: TxLimits::default(), clock })
+                .unwrap();
+        Self { broker, wall }
+    }
+
+    pub(super) fn memory(settings: Settings) -> Self {
+        Self::on(Arc::new(MemoryLog::new()), settings, 1 << 30)
+    }
+
+    pub(super) fn journal(dir: &Path, settings: Settings) -> Self {
+        let start = Instant::now();
+        let journal = loop {
+            match Journal::open(small(dir)) {
+                // Whoever was the last to let go of the broker before is closing its files.
+                Err(RecoverError::Locked(_)) if start.elapsed() < PATIENCE => std::thread::yield_now(),
+                journal => break journal.unwrap(),
+            }
+        };
+        Self::on(Arc::new(journal), settings, 1 << 30)
+    }
+
+    pub(super) fn sim(disk: &SimDisk, settings: Settings) -> Self {
+        let journal = Journal::open_on(Arc::new(disk.clone()), small(Path::new("/simulated"))).unwrap();
+        Self::on(Arc::new(journal), settings, 1 << 30)
+    }
+
+    pub(super) fn now(&self) -> Now {
+        at(self.wall.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn advance(&self, by: u64) {
+        self.wall.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub(super) fn client(&self) -> Client {
+        let peer = Peer { addr: ([127, 0, 0, 1], 1).into(), listener: "test", certificate: None };
+        let port = Port::new(Arc::clone(&self.broker), self.broker.next_conn(), Arc::new(peer), self.now());
+        Client {
+            port,
+            raw: BytesMut::new(),
+            deliveries: VecDeque::new(),
+            chunked: Vec::new(),
+            confirms: Vec::new(),
+            wakes: Arc::default(),
+        }
+    }
+
+    pub(super) fn queue(&self, name: &str) -> Arc<QueueCell> {
+        self.broker.queue(Class::Queue, &name.into(), true).unwrap().0
+    }
+
+    /// The bodies of everything in a queue, in its order; what is dying is not shown.
+    pub(super) fn bodies(&self, cell: &Arc<QueueCell>) -> Vec<String> {
+        self.entries(cell).into_iter().map(|(body, _, _)| body).collect()
+    }
+
+    /// Body, whether it is stored, and delivery count of everything in a queue.
+    pub(super) fn entries(&self, cell: &Arc<QueueCell>) -> Vec<(String, bool, u8)> {
+        let (mut all, mut from) = (Vec::new(), Order(0));
+        loop {
+            let some = self.broker.browse(cell, from, 1_000);
+            let Some((last, _)) = some.last() else { return all };
+            from = Order(last.order.0 + 1);
+            all.extend(some.into_iter().map(|(entry, message)| {
+                let body = String::from_utf8(message.body.to_vec()).unwrap();
+                (body, entry.at.is_stored(), entry.deliveries)
+            }));
+        }
+    }
+
+    pub(super) fn stats(&self, cell: &QueueCell) -> QueueStats {
+        cell.lock().queue().stats()
+    }
+
+    /// Waits until nothing is on its way to the dead letters.
+    pub(super) fn wait_for_burials(&self) {
+        self.wait("the dead letters", || {
+            self.broker.queues().all().iter().all(|cell| self.stats(cell).dying == 0)
+        });
+    }
+
+    pub(super) fn wait(&self, what: &str, done: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Every queue's invariants, and that nothing has vanished without being counted.
+    pub(super) fn check(&self) {
+        for cell in self.broker.queues().all() {
+            let mut locked = cell.lock();
+            locked.queue().check();
+            let stats = locked.queue().stats();
+            let out = stats.acked + stats.dropped.total() + stats.dead_lettered;
+            assert_eq!(stats.enqueued, out + stats.stored(), "{}: {stats:?}", cell.name);
+        }
+    }
+
+    /// Ends the broker without a checkpoint; what was appended is written. Waits until the log is free.
+    pub(super) fn abandon(self) {
+        self.broker.threads.stop();
+        let weak = Arc::downgrade(&self.broker);
+        drop(self.broker);
+        let start = Instant::now();
+        while weak.strong_count() > 0 {
+            assert!(start.elapsed() < PATIENCE, "somebody keeps the broker");
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn small(dir: &Path) -> JournalOptions {
+    JournalOptions { segment_bytes: SEGMENT, disk_free_min: 0, ..JournalOptions::new(dir) }
+}
+
+fn at(wall: u64) -> Now {
+    Now { wall: Millis(wall), mono: Millis(wall - 1_000_000) }
+}
+
+/// How a message is sent.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    pub(super) qos: Qos,
+    pub(super) retain: bool,
+    pub(super) priority: u8,
+    pub(super) expires: Millis,
+}
+
+pub(super) const SAFE: How =
+    How { qos: Qos::ExactlyOnce, retain: false, priority: 4, expires: Millis::NEVER };
+pub(super) const FAST: How = How { qos: Qos::AtMostOnce, ..SAFE };
+pub(super) const RETAIN: How = How { retain: true, ..SAFE };
+
+/// A connection that the test drives by hand.
+pub(super) struct Client {
+    pub(super) port: Port,
+    raw: BytesMut,
+    pub(super) deliveries: VecDeque<Delivery>,
+    /// Bodies of what came without being stored.
+    pub(super) chunked: Vec<String>,
+    pub(super) confirms: Vec<(u64, Result<(), String>)>,
+    pub(super) wakes: Arc<Wakes>,
+}
+
+/// Counts how often a task was woken.
+#[derive(Default)]
+pub(super) struct Wakes(pub(super) AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Client {
+    /// Stages a message among bytes that belong to no message, as a read of a socket has them.
+    pub(super) fn stage(&mut self, to: &Address, body: &str, how: How, token: Option<u64>) {
+        let route = self.port.route(&Arc::new(to.clone())).unwrap();
+        let item = self.item(body, how);
+        self.port.publish(&route, item, token.map(Token));
+    }
+
+    pub(super) fn item(&mut self, body: &str, how: How) -> Item {
+        self.raw.extend_from_slice(b"<other frames>");
+        let start = self.raw.len() as u32;
+        self.raw.extend_from_slice(b"head");
+        self.raw.extend_from_slice(body.as_bytes());
+        let len = body.len() as u32;
+        Item {
+            frame: Span { start, len: len + 4 },
+            head: Span { start, len: 4 },
+            body: Span { start: start + 4, len },
+            address: 0,
+            patch: 0,
+            tag: HeadTag(1),
+            qos: how.qos,
+            retain: how.retain,
+            priority: how.priority,
+            expires: how.expires,
+        }
+    }
+
+    pub(super) fn flush(&mut self) {
+        let raw = self.raw.split().freeze();
+        self.port.flush(raw);
+    }
+
+    pub(super) fn send(&mut self, to: &Address, body: &str, how: How, token: Option<u64>) {
+        self.stage(to, body, how, token);
+        self.flush();
+    }
+
+    /// Sends within a transaction.
+    pub(super) fn send_in(&mut self, tx: &str, to: &Address, body: &str) {
+        let route = self.port.route(&Arc::new(to.clone())).unwrap();
+        let item = self.item(body, SAFE);
+        let raw = self.raw.split().freeze();
+        self.port.publish_in(tx, &route, item, &raw).unwrap();
+    }
+
+    pub(super) fn consume(&mut self, queue: &Arc<QueueCell>, sub: u32, credit: Credit) -> Consumer {
+        let sub = SubTag(sub);
+        let want = Want { sub, credit, priority: 0, exclusive: false, count_deliveries: true };
+        self.port.consume(queue, want).unwrap()
+    }
+
+    /// Does what a driver does until there is nothing left to do; true where there was something.
+    pub(super) fn turn(&mut self, rig: &Rig) -> bool {
+        let mut turned = false;
+        while self.turn_once(rig) {
+            turned = true;
+        }
+        turned
+    }
+
+    fn turn_once(&mut self, rig: &Rig) -> bool {
+        self.port.now = rig.now();
+        let waker = Waker::from(Arc::clone(&self.wakes));
+        let due = self.port.deadline().is_some_and(|at| at <= self.port.now.mono);
+        let woken = self.port.poll_wake(&Context::from_waker(&waker)).is_ready();
+        if woken || due {
+            self.port.refresh(true);
+        }
+        while let Some(event) = self.port.events.pop_front() {
+            self.port.taken(event.bytes());
+            match event {
+                CoreEvent::Deliver(delivery) => self.deliveries.push_back(delivery),
+                CoreEvent::Chunk(chunk, run) => {
+                    for item in &chunk.items[run.start as usize..run.end as usize] {
+                        self.chunked.push(String::from_utf8(item.body.of(&chunk.raw).to_vec()).unwrap());
+                    }
+                }
+                _ => {}
+            }
+        }
+        while let Some(confirm) = self.port.next_confirm() {
+            self.confirms.push((confirm.token.0, confirm.result));
+        }
+        woken || due
+    }
+
+    pub(super) fn turn_until(&mut self, rig: &Rig, what: &str, done: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        self.turn(rig);
+        while !done(self) {
+            assert!(start.elapsed() < PATIENCE, "waited in vain for {what} {:?}", self.port.failure());
+            std::thread::yield_now();
+            self.turn(rig);
+        }
+    }
+
+    /// Turns until everything asked for is confirmed or refused.
+    pub(super) fn settle_down(&mut self, rig: &Rig) {
+        self.turn_until(rig, "confirmations", |client| client.port.is_settled());
+    }
+
+    pub(super) fn accept(&mut self, consumer: &Consumer, tag: u64) -> usize {
+        self.port.settle(consumer, Tags::One(tag), Outcome::Accept, Credit { messages: 1, bytes: 0 })
+    }
+
+    /// The bodies of what has been delivered, oldest first; forgets them.
+    pub(super) fn take_bodies(&mut self) -> Vec<String> {
+        self.deliveries.drain(..).map(|delivery| body_of(&delivery)).collect()
+    }
+
+    pub(super) fn confirmed(&self) -> Vec<u64> {
+        self.confirms.iter().filter(|(_, result)| result.is_ok()).map(|(token, _)| *token).collect()
+    }
+}
+
+pub(super) fn body_of(delivery: &Delivery) -> String {
+    String::from_utf8(delivery.message.body.to_vec()).unwrap()
+}
+
+pub(super) fn queue(name: &str) -> Address {
+    Address::queue(ByteString::from(name))
+}
+
+pub(super) fn topic(name: &str) -> Address {
+    Address::topic(ByteString::from(name))
+}
+
+pub(super) fn pattern(text: &str) -> Pattern {
+    Pattern::parse(wharfmq_core::Kind::Topic, text).unwrap()
+}
+
+/// Settings of single destinations, by their canonical names.
+pub(super) fn settings<'a>(rules: impl IntoIterator<Item = (&'a str, PartialPolicy)>) -> Settings {
+    Settings::new(rules.into_iter().map(|(name, set)| (Pattern::parse_canonical(name).unwrap(), set)))
+}
+
+/// The retained messages below `pattern`, by topic.
+pub(super) fn retained(rig: &Rig, pattern: &Pattern) -> BTreeMap<String, String> {
+    let found = rig.broker.retained_matching(pattern, rig.now().wall);
+    let body = |body: &[u8]| String::from_utf8(body.to_vec()).unwrap();
+    found.iter().map(|message| (message.address.name.to_string(), body(&message.body))).collect()
+}

@@ -1,0 +1,198 @@
+//! What a listener speaks, and where.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::keys::nearest;
+use super::url::{InUrl, Url};
+
+/// What is spoken on a connection, below TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// MQTT 3.1, 3.1.1 and 5.0.
+    Mqtt,
+    /// STOMP 1.0, 1.1 and 1.2.
+    Stomp,
+    /// OpenWire.
+    OpenWire,
+    /// AMQP 0-9-1 and 1.0.
+    Amqp,
+    /// WebSocket, with another protocol inside.
+    WebSocket,
+    /// SQS over HTTP.
+    Sqs,
+    /// Console and administration over HTTP.
+    Admin,
+    /// Whatever the first bytes are.
+    Auto,
+}
+
+impl Protocol {
+    /// Whether this version speaks it.
+    pub const fn is_spoken(self) -> bool {
+        matches!(self, Self::Mqtt | Self::Stomp | Self::Auto)
+    }
+}
+
+/// A scheme of a listener's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scheme {
+    /// Its name.
+    pub name: &'static str,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Whether it speaks it within TLS. `auto` is told by the first bytes.
+    pub tls: bool,
+    /// The port where the URL names none; 0: it must name one.
+    pub port: u16,
+}
+
+/// Every scheme, aliases behind the name they stand for.
+pub const SCHEMES: &[Scheme] = &[
+    scheme("mqtt", Protocol::Mqtt, false, 1883),
+    scheme("mqtts", Protocol::Mqtt, true, 8883),
+    scheme("stomp", Protocol::Stomp, false, 61613),
+    scheme("stomps", Protocol::Stomp, true, 61612),
+    scheme("openwire", Protocol::OpenWire, false, 61616),
+    scheme("openwires", Protocol::OpenWire, true, 61617),
+    scheme("tcp", Protocol::OpenWire, false, 61616),
+    scheme("ssl", Protocol::OpenWire, true, 61617),
+    scheme("amqp", Protocol::Amqp, false, 5672),
+    scheme("amqps", Protocol::Amqp, true, 5671),
+    scheme("ws", Protocol::WebSocket, false, 61614),
+    scheme("wss", Protocol::WebSocket, true, 61619),
+    scheme("sqs", Protocol::Sqs, false, 9324),
+    scheme("sqss", Protocol::Sqs, true, 9324),
+    scheme("admin", Protocol::Admin, false, 8161),
+    scheme("admins", Protocol::Admin, true, 8161),
+    scheme("auto", Protocol::Auto, false, 0),
+];
+
+const fn scheme(name: &'static str, protocol: Protocol, tls: bool, port: u16) -> Scheme {
+    Scheme { name, protocol, tls, port }
+}
+
+impl Scheme {
+    /// The scheme of that name, or why there is none.
+    pub fn find(name: &str) -> Result<&'static Self, String> {
+        SCHEMES.iter().find(|scheme| scheme.name == name).ok_or_else(|| {
+            let near = nearest(name, SCHEMES.iter().map(|scheme| scheme.name));
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            format!("unknown scheme `{name}`{near}")
+        })
+    }
+}
+
+/// A place to listen, ready to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The scheme of its URL.
+    pub scheme: &'static Scheme,
+    /// A name or address, IPv6 without brackets.
+    pub host: String,
+    /// 0: any free one.
+    pub port: u16,
+    /// The name of the TLS profile in [`Settings::tls`](super::Settings::tls). With the scheme `auto`,
+    /// TLS and plain are both accepted where it is given; else TLS is spoken exactly where it is given.
+    pub tls: Option<String>,
+    /// Whether clients may stay anonymous here.
+    pub allow_anonymous: bool,
+}
+
+impl Listener {
+    /// Reads a listener's URL. Profile and anonymity are the resolver's to settle: `tls` holds what
+    /// the URL's option says.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text)?;
+        let scheme = Scheme::find(&url.scheme)?;
+        if !scheme.protocol.is_spoken() {
+            return Err(format!("this version does not speak {} yet", scheme.name));
+        }
+        if !url.path.is_empty() {
+            return Err(format!("{} has no paths: leave `/{}` away", scheme.name, url.path));
+        }
+        let mut tls = None;
+        for (name, value) in url.options {
+            match name.as_str() {
+                "tls" if !value.is_empty() => tls = Some(value),
+                "tls" => return Err("the option `tls` needs a name: ?tls=NAME".into()),
+                _ => return Err(format!("unknown option `{name}`; the only one is `tls`")),
+            }
+        }
+        let port = match (url.port, scheme.port) {
+            (None, 0) => {
+                return Err(format!(
+                    "{} has no port of its own: write {}://{}:PORT",
+                    scheme.name,
+                    scheme.name,
+                    InUrl(&url.host)
+                ));
+            }
+            (port, default) => port.unwrap_or(default),
+        };
+        Ok(Self { scheme, host: url.host, port, tls, allow_anonymous: false })
+    }
+
+    /// The listener that a scheme has on this machine's loopback address.
+    pub fn loopback(scheme: &'static Scheme) -> Self {
+        let tls = scheme.tls.then(|| "default".to_owned());
+        Self { scheme, host: "127.0.0.1".into(), port: scheme.port, tls, allow_anonymous: false }
+    }
+
+    /// Whether only this machine can reach it. A name other than `localhost` may mean anything.
+    pub fn is_loopback(&self) -> bool {
+        match self.host.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}:{}", self.scheme.name, InUrl(&self.host), self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_ports() {
+        assert_eq!(Listener::parse("mqtt://127.0.0.1").unwrap().port, 1883);
+        assert_eq!(Listener::parse("mqtts://127.0.0.1").unwrap().port, 8883);
+        assert_eq!(Listener::parse("stomp://[::1]").unwrap().to_string(), "stomp://[::1]:61613");
+        assert_eq!(Listener::parse("stomps://h").unwrap().port, 61612);
+        assert_eq!(Listener::parse("auto://h:0").unwrap().port, 0);
+        assert!(Listener::parse("auto://h").unwrap_err().contains("auto://h:PORT"));
+    }
+
+    #[test]
+    fn what_is_not_spoken_is_said() {
+        for scheme in SCHEMES.iter().filter(|scheme| !scheme.protocol.is_spoken()) {
+            let error = Listener::parse(&format!("{}://127.0.0.1", scheme.name)).unwrap_err();
+            assert_eq!(error, format!("this version does not speak {} yet", scheme.name));
+        }
+        assert!(Listener::parse("mqt://h").unwrap_err().contains("did you mean `mqtt`?"));
+    }
+
+    #[test]
+    fn options() {
+        assert_eq!(Listener::parse("mqtts://h?tls=x").unwrap().tls.as_deref(), Some("x"));
+        for wrong in ["mqtts://h?tls", "mqtts://h?tsl=x", "mqtt://h/path"] {
+            assert!(Listener::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn loopback() {
+        let is_loopback = |host: &str| Listener::parse(&format!("mqtt://{host}")).unwrap().is_loopback();
+        for host in ["127.0.0.1", "127.1.2.3", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LocalHost"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["0.0.0.0", "[::]", "10.0.0.1", "example.org", "localhost.example.org"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

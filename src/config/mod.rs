@@ -1,0 +1,30 @@
+//! What the broker is told: the configuration file, the environment and the command line.
+//!
+//! [`schema`] declares every key with its type, default and text; [`load`](fn@load) reads all sources,
+//! names everything that is wrong with its place, and gives [`Settings`].
+
+pub mod dev_tls;
+mod document;
+pub mod entries;
+pub mod fields;
+pub mod keys;
+pub mod listener;
+mod load;
+mod memory;
+pub mod overlay;
+pub mod problem;
+mod resolve;
+pub mod schema;
+pub mod settings;
+mod show;
+pub mod url;
+
+#[cfg(test)]
+mod tests;
+
+pub use listener::{Listener, Protocol, Scheme};
+pub use load::{Loaded, Sources, load};
+pub use overlay::Flags;
+pub use problem::{Origin, Problem, Problems};
+pub use settings::{AddressSettings, Limits, Log, Settings, TlsProfile};
+pub use show::show;

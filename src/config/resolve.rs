@@ -1,0 +1,345 @@
+//! From what is written to what is used: bounds, listeners, and what depends on more than one key.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use wharfmq_base::{ByteSize, Millis};
+
+use super::entries::{Entries, Instance};
+use super::fields::{ClientAuth, Identity, Memory, Size, Span};
+use super::listener::{Listener, Protocol, SCHEMES};
+use super::problem::{Origin, Problem};
+use super::schema::{self, Config};
+use super::settings::{AddressSettings, Limits, Log, Settings, TlsProfile};
+use super::{dev_tls, memory};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+/// Checks and completes a configuration. The result is only good where no problem was added.
+pub(super) fn resolve(
+    config: Config,
+    entries: &Entries,
+    dev_tls: bool,
+    problems: &mut Vec<Problem>,
+) -> Settings {
+    let mut resolver = Resolver { entries, problems };
+    let tls = resolver.tls(&config, dev_tls);
+    let listeners = resolver.listeners(&config, &tls);
+    Settings {
+        drain_time: config.drain_time.0,
+        listeners,
+        tls,
+        dev_tls,
+        store: config.store.kind,
+        sync: config.store.sync,
+        addresses: resolver.addresses(config.address),
+        limits: resolver.limits(&config.limits),
+        log: resolver.log(config.log),
+        data_dir: config.data_dir,
+    }
+}
+
+struct Resolver<'a> {
+    entries: &'a Entries,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Resolver<'_> {
+    fn listeners(&mut self, config: &Config, tls: &BTreeMap<String, TlsProfile>) -> Vec<Listener> {
+        let mut listeners = Vec::new();
+        for (n, written) in config.listener.iter().enumerate() {
+            let at = self.entries.origin("listener", &Instance::Number(n), "url");
+            match Listener::parse(&written.url) {
+                Ok(mut listener) => {
+                    listener.tls = listener.tls.or_else(|| written.tls.clone());
+                    listeners.push((listener, at));
+                }
+                Err(what) => self.problems.push(Problem::new(at, what)),
+            }
+        }
+        if self.entries.instances("listener").next().is_none() {
+            let wanted = |tls_of: bool| !tls_of || tls.contains_key("default");
+            let schemes = SCHEMES.iter().filter(|scheme| scheme.protocol.is_spoken() && scheme.port != 0);
+            let defaults = schemes.filter(|scheme| wanted(scheme.tls)).map(Listener::loopback);
+            listeners.extend(defaults.map(|listener| (listener, Origin::Default)));
+        }
+        for n in 0..listeners.len() {
+            let (before, rest) = listeners.split_at_mut(n);
+            let Some((listener, at)) = rest.first_mut() else { break };
+            self.listener_tls(listener, at, tls);
+            self.anonymity(listener, at, config.security.allow_anonymous, tls);
+            let same =
+                |(other, _): &&(Listener, Origin)| other.host == listener.host && other.port == listener.port;
+            if let Some((_, first)) = before.iter().find(same).filter(|_| listener.port != 0) {
+                self.problems
+                    .push(Problem::new(at.clone(), format!("{listener}: {first} listens there already")));
+            }
+        }
+        listeners.into_iter().map(|(listener, _)| listener).collect()
+    }
+
+    /// Settles which profile a listener uses.
+    fn listener_tls(&mut self, listener: &mut Listener, at: &Origin, tls: &BTreeMap<String, TlsProfile>) {
+        let either = listener.scheme.protocol == Protocol::Auto;
+        match &listener.tls {
+            Some(_) if !listener.scheme.tls && !either => {
+                let what = format!("{listener} is plain and takes no certificate");
+                let hint = format!("write {}s://", listener.scheme.name);
+                self.problems.push(Problem::new(at.clone(), what).hint(hint));
+            }
+            Some(name) if !tls.contains_key(name) => self.no_certificate(listener, name, at),
+            None if listener.scheme.tls && !tls.contains_key("default") => {
+                self.no_certificate(listener, "default", at)
+            }
+            None if listener.scheme.tls || (either && tls.contains_key("default")) => {
+                listener.tls = Some("default".into());
+            }
+            _ => {}
+        }
+    }
+
+    fn no_certificate(&mut self, listener: &Listener, name: &str, at: &Origin) {
+        // A section that is there but wrong was reported where it stands.
+        if self.entries.instances("tls").any(|instance| *instance == Instance::Named(name.to_owned())) {
+            return;
+        }
+        let what = format!("{listener} needs a certificate, and there is no section [tls.{name}]");
+        let hint = format!(
+            "write [tls.{name}] with certificate = \"server.pem\" and key = \"server.key\"; \
+             or start with --dev-tls to try TLS with a certificate made on the spot"
+        );
+        self.problems.push(Problem::new(at.clone(), what).hint(hint));
+    }
+
+    /// Settles who may connect without a name, and refuses a listener that would be open by accident.
+    fn anonymity(
+        &mut self,
+        listener: &mut Listener,
+        at: &Origin,
+        allowed: Option<bool>,
+        tls: &BTreeMap<String, TlsProfile>,
+    ) {
+        let profile = listener.tls.as_ref().and_then(|name| tls.get(name));
+        let asks_all =
+            listener.scheme.tls && profile.is_some_and(|tls| tls.client_auth == ClientAuth::Required);
+        listener.allow_anonymous = allowed.unwrap_or_else(|| listener.is_loopback());
+        match allowed {
+            Some(true) => {}
+            _ if asks_all => {}
+            None if listener.is_loopback() => {}
+            None => {
+                let what = format!("{listener} would let anyone in who can reach this machine");
+                let hint = "ask for client certificates (client_auth = \"required\" in its [tls.NAME]), listen on \
+                            127.0.0.1, or, if everyone may, write allow_anonymous = true under [security] \
+                            or --set security.allow_anonymous=true";
+                self.problems.push(Problem::new(at.clone(), what).hint(hint));
+            }
+            Some(false) => {
+                let at = self.entries.origin("security", &Instance::Only, "allow_anonymous");
+                let what =
+                    format!("nobody could connect to {listener}: this version does not have users yet");
+                let hint =
+                    "allow anonymous clients, or ask for client certificates (client_auth = \"required\")";
+                self.problems.push(Problem::new(at, what).hint(hint));
+            }
+        }
+    }
+
+    fn tls(&mut self, config: &Config, dev_tls: bool) -> BTreeMap<String, TlsProfile> {
+        let mut profiles = BTreeMap::new();
+        for (name, written) in &config.tls {
+            profiles.insert(name.clone(), self.profile(name, written));
+        }
+        if dev_tls {
+            let files = dev_tls::Files::within(&config.data_dir);
+            let made = TlsProfile {
+                certificate: files.certificate,
+                key: files.key,
+                client_ca: None,
+                client_auth: ClientAuth::None,
+                identity: Identity::Cn,
+            };
+            if profiles.insert("default".into(), made).is_some() {
+                let at = self.entries.origin("tls", &Instance::Named("default".into()), "certificate");
+                self.problems.push(Problem::new(at, "[tls.default] and --dev-tls exclude each other"));
+            }
+        }
+        profiles
+    }
+
+    fn profile(&mut self, name: &str, written: &schema::Tls) -> TlsProfile {
+        let instance = Instance::Named(name.to_owned());
+        let files = [
+            ("certificate", Some(&written.certificate)),
+            ("key", Some(&written.key)),
+            ("client_ca", written.client_ca.as_ref()),
+        ];
+        for (key, file) in files {
+            if let Some(why) = file.and_then(|file| unreadable(file)) {
+                self.problems.push(Problem::new(self.entries.origin("tls", &instance, key), why));
+            }
+        }
+        let asks = if written.client_ca.is_some() { ClientAuth::Required } else { ClientAuth::None };
+        let client_auth = written.client_auth.unwrap_or(asks);
+        if client_auth != ClientAuth::None && written.client_ca.is_none() {
+            let at = self.entries.origin("tls", &instance, "client_auth");
+            let what = format!("client_auth = \"{client_auth}\" needs client_ca");
+            self.problems
+                .push(Problem::new(at, what).hint("name the file of the authorities that sign clients"));
+        }
+        TlsProfile {
+            certificate: written.certificate.clone(),
+            key: written.key.clone(),
+            client_ca: written.client_ca.clone(),
+            client_auth,
+            identity: written.identity,
+        }
+    }
+
+    fn addresses(&mut self, written: Vec<schema::Address>) -> Vec<AddressSettings> {
+        let mut addresses: Vec<AddressSettings> = Vec::new();
+        for (n, address) in written.into_iter().enumerate() {
+            let instance = Instance::Number(n);
+            let entries = self.entries;
+            let mut wrong = |key, what: String| {
+                self.problems.push(Problem::new(entries.origin("address", &instance, key), what));
+            };
+            if let Err(what) = check_pattern(&address.pattern) {
+                wrong("match", what);
+            } else if addresses.iter().any(|other| other.pattern == address.pattern) {
+                wrong("match", format!("`{}` has settings already", address.pattern));
+            }
+            if address.redelivery_backoff.is_some_and(|factor| !(1.0..=1000.0).contains(&factor)) {
+                wrong("redelivery_backoff", "`redelivery_backoff` goes from 1.0 to 1000".into());
+            }
+            if address.max_messages == Some(0) {
+                wrong("max_messages", "`max_messages` is at least 1".into());
+            }
+            if address.max_bytes.is_some_and(|size| size.0.0 == 0) {
+                wrong("max_bytes", "`max_bytes` is at least 1B".into());
+            }
+            let dead_letter =
+                address.dead_letter.as_deref().map(|name| match name.strip_prefix("queue://") {
+                    Some(name) if !name.is_empty() && !name.contains(['*', '>']) => name.to_owned(),
+                    _ => {
+                        wrong("dead_letter", format!("`{name}` is not queue://NAME"));
+                        String::new()
+                    }
+                });
+            addresses.push(AddressSettings {
+                dead_letter,
+                max_deliveries: address.max_deliveries,
+                redelivery_delay: address.redelivery_delay.map(|Span(span)| span),
+                redelivery_backoff: address.redelivery_backoff,
+                expiry: address.expiry.map(|Span(span)| span),
+                max_messages: address.max_messages,
+                max_bytes: address.max_bytes.map(|Size(size)| size),
+                overflow: address.overflow,
+                priority: address.priority,
+                pattern: address.pattern,
+            });
+        }
+        addresses
+    }
+
+    fn limits(&mut self, written: &schema::Limits) -> Limits {
+        let max_frame = self.size("max_frame", written.max_frame, KIB, 256 * MIB);
+        let before_login =
+            self.size("max_frame_before_login", written.max_frame_before_login, KIB, 256 * MIB);
+        let memory = match written.memory {
+            Memory::Bytes(size) => size,
+            Memory::Percent(percent) => ByteSize(memory::available().0 / 100 * u64::from(percent)),
+        };
+        Limits {
+            max_frame,
+            max_frame_before_login: before_login.min(max_frame),
+            login_timeout: self.span("login_timeout", written.login_timeout, 100, 600_000),
+            max_connections: self.at_least_one("max_connections", written.max_connections),
+            memory: self.size("memory", Size(memory), 16 * MIB, u64::MAX),
+            disk_free_min: written.disk_free_min.0,
+            max_transaction_messages: self
+                .at_least_one("max_transaction_messages", written.max_transaction_messages),
+            max_transaction_bytes: self.size(
+                "max_transaction_bytes",
+                written.max_transaction_bytes,
+                KIB,
+                u64::MAX,
+            ),
+        }
+    }
+
+    fn log(&mut self, written: schema::Log) -> Log {
+        if let Some(wrong) = written.level.split(',').find(|directive| !is_directive(directive.trim())) {
+            let what = format!("`{}` is not a log level", wrong.trim());
+            let hint = "write error, warn, info, debug or trace, or target=level, separated by commas";
+            let at = self.entries.origin("log", &Instance::Only, "level");
+            self.problems.push(Problem::new(at, what).hint(hint));
+        }
+        // The filter of the log takes no blanks between its directives.
+        Log { level: written.level.replace(char::is_whitespace, ""), format: written.format }
+    }
+
+    fn size(&mut self, key: &'static str, Size(size): Size, least: u64, most: u64) -> ByteSize {
+        if !(least..=most).contains(&size.0) {
+            let most = if most == u64::MAX { "more".into() } else { ByteSize(most).to_string() };
+            self.bound(key, &format!("{size} is outside {} to {most}", ByteSize(least)));
+        }
+        size
+    }
+
+    fn span(&mut self, key: &'static str, Span(span): Span, least: u64, most: u64) -> Millis {
+        if !(least..=most).contains(&span.0) {
+            self.bound(key, &format!("{} ms is outside {least} ms to {most} ms", span.0));
+        }
+        span
+    }
+
+    fn at_least_one(&mut self, key: &'static str, value: u32) -> u32 {
+        if value == 0 {
+            self.bound(key, "0 would refuse all");
+        }
+        value
+    }
+
+    fn bound(&mut self, key: &'static str, what: &str) {
+        let at = self.entries.origin("limits", &Instance::Only, key);
+        self.problems.push(Problem::new(at, format!("`limits.{key}`: {what}")));
+    }
+}
+
+fn unreadable(file: &Path) -> Option<String> {
+    match file.metadata() {
+        Ok(found) if found.is_file() => None,
+        Ok(_) => Some(format!("{} is not a file", file.display())),
+        Err(error) => Some(format!("{}: {error}", file.display())),
+    }
+}
+
+fn check_pattern(pattern: &str) -> Result<(), String> {
+    let name = pattern.strip_prefix("queue://").or_else(|| pattern.strip_prefix("topic://"));
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Err(format!("`{pattern}` does not begin with queue:// or topic:// and a name"));
+    };
+    let mut levels = name.split('.').peekable();
+    while let Some(level) = levels.next() {
+        match level {
+            ">" if levels.peek().is_some() => return Err(format!("`{pattern}`: `>` can only come last")),
+            "*" | ">" => {}
+            _ if level.contains(['*', '>']) => {
+                return Err(format!("`{pattern}`: `*` and `>` stand for whole levels between dots"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_directive(directive: &str) -> bool {
+    let (target, level) = directive.rsplit_once('=').unwrap_or(("wharfmq", directive));
+    let is_target = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    !target.is_empty()
+        && target.chars().all(is_target)
+        && levels.iter().any(|name| level.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,213 @@
+//! The configuration as it is written: one documented field per key.
+//!
+//! The comment of a field is the text of `wharfmq config explain`; its type and default are what the
+//! loader checks. See [`keys`](super::keys) for the tables that the `section!` declarations make.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Value;
+
+use super::fields::{ClientAuth, Field, Identity, LogFormat, Memory, Overflow, Size, Span, StoreKind, Sync};
+use super::keys::{Key, Section, Shape};
+
+/// Declares a section: `key: Type = "default" => "example";`, both as they would stand in the file.
+///
+/// A key without a default must be given, unless its type is an `Option`.
+macro_rules! section {
+    (
+        $(#[doc = $about:literal])+
+        $shape:ident $name:literal $type:ident {
+            $( $(#[doc = $text:literal])+ $field:ident $(as $key:literal)? : $ty:ty $(= $default:literal)? => $example:literal; )+
+            $( nested { $( $(#[doc = $nested_about:literal])+ $nested:ident : $nested_type:ty; )+ } )?
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $type {
+            $( $(#[doc = $text])+ $(#[serde(rename = $key)])? pub $field: $ty, )+
+            $( $( $(#[doc = $nested_about])+ pub $nested: $nested_type, )+ )?
+        }
+
+        impl $type {
+            /// The section and its keys.
+            pub const SECTION: Section = Section {
+                name: $name,
+                shape: Shape::$shape,
+                text: concat!($($about, "\n"),+),
+                keys: &[$(
+                    Key {
+                        name: section!(@name $field $($key)?),
+                        kind: <$ty as Field>::KIND,
+                        required: section!(@required $ty $(, $default)?),
+                        default: section!(@default $($default)?),
+                        example: $example,
+                        text: concat!($($text, "\n"),+),
+                        accepts: |value: &Value| <$ty>::deserialize(value.clone()).is_ok(),
+                    },
+                )+],
+            };
+        }
+    };
+    (@name $field:ident) => { stringify!($field) };
+    (@name $field:ident $key:literal) => { $key };
+    (@required $ty:ty) => { <$ty as Field>::REQUIRED };
+    (@required $ty:ty, $default:literal) => { false };
+    (@default) => { None };
+    (@default $default:literal) => { Some($default) };
+}
+
+section! {
+    /// The broker as a whole. These keys stand at the top of the file, before any section.
+    Table "" Config {
+        /// The folder that holds everything the broker keeps. It is made where it is missing.
+        /// One broker uses it at a time.
+        data_dir: PathBuf = r#""wharfmq-data""# => r#""/var/lib/wharfmq""#;
+        /// How long a stop waits for clients to finish what they have in hand before connections are
+        /// closed. Nothing is lost when it is cut short: what was not acknowledged is delivered again.
+        drain_time: Span = r#""10s""# => r#""30s""#;
+        nested {
+            /// The listeners.
+            listener: Vec<Listener>;
+            /// The certificates, by name.
+            tls: BTreeMap<String, Tls>;
+            /// Who may connect.
+            security: Security;
+            /// Where messages are kept.
+            store: Store;
+            /// Settings of destinations, by pattern.
+            address: Vec<Address>;
+            /// Bounds on what the broker spends.
+            limits: Limits;
+            /// The log.
+            log: Log;
+        }
+    }
+}
+
+section! {
+    /// A place where clients connect. Where at least one is given, exactly those are opened; else
+    /// each protocol on its default port of 127.0.0.1, and its TLS twin once [tls.default] is there.
+    List "listener" Listener {
+        /// Where to listen and what to speak there: scheme://host:port?option=value. The port may be
+        /// left out for the scheme's default; port 0 takes any free one. The option `tls` names the
+        /// certificate, like the key of that name.
+        url: String => r#""mqtts://0.0.0.0:8883""#;
+        /// The name of the [tls.NAME] section whose certificate is shown. A TLS scheme without it
+        /// takes `default`.
+        tls: Option<String> => r#""default""#;
+    }
+}
+
+section! {
+    /// A certificate, by name, and what is asked of clients.
+    Map "tls" Tls {
+        /// The certificate chain that clients see, as PEM, the server's own first. The file is
+        /// watched: it is replaced without a restart.
+        certificate: PathBuf => r#""server.pem""#;
+        /// The private key of the certificate, as PEM. Watched like the certificate.
+        key: PathBuf => r#""server.key""#;
+        /// The authorities whose client certificates are accepted, as PEM. Needed as soon as
+        /// client_auth is not `none`.
+        client_ca: Option<PathBuf> => r#""clients.pem""#;
+        /// Whether clients show a certificate: `none` doesn't ask, `optional` asks and checks what is
+        /// shown, `required` refuses who shows none. With client_ca set and this left out: `required`.
+        client_auth: Option<ClientAuth> => r#""required""#;
+        /// Which part of a client's certificate becomes its user name: the common name, the whole
+        /// subject, the first DNS name or the first URI among the alternative names.
+        identity: Identity = r#""cn""# => r#""san-dns""#;
+    }
+}
+
+section! {
+    /// Who may connect.
+    Table "security" Security {
+        /// Whether clients may connect without saying who they are. Left out: on loopback addresses
+        /// only, and a listener on any other address that asks for no client certificate refuses to
+        /// start. `true`: everywhere. `false`: nowhere.
+        allow_anonymous: Option<bool> => "true";
+    }
+}
+
+section! {
+    /// Where messages are kept.
+    Table "store" Store {
+        /// `journal` keeps persistent messages in the data directory, across stops and crashes.
+        /// `memory` keeps nothing: every message is gone when the broker stops.
+        kind: StoreKind = r#""journal""# => r#""memory""#;
+        /// When a persistent message is confirmed to its producer. `always`: once it is on disk.
+        sync: Sync = r#""always""# => r#""always""#;
+    }
+}
+
+section! {
+    /// Settings of the destinations that match a pattern. Of several that match, the most specific
+    /// decides, key by key: the one with more literal levels, then the one whose first wildcard comes later.
+    List "address" Address {
+        /// Which destinations: queue://NAME or topic://NAME, where `*` stands for one level and a
+        /// final `>` for all that follow.
+        pattern as "match": String => r#""queue://orders.>""#;
+        /// How often a message is delivered before it goes to the dead-letter queue. 0: no limit.
+        /// Where no pattern says otherwise: 10. Messages of MQTT sessions are not counted.
+        max_deliveries: Option<u32> => "10";
+        /// How long a message that was given back waits before it is delivered again. Where no pattern
+        /// says otherwise: 1s.
+        redelivery_delay: Option<Span> => r#""1s""#;
+        /// By what the delay is multiplied at each further delivery, at least 1.0. Where no pattern
+        /// says otherwise: 1.0, a constant delay.
+        redelivery_backoff: Option<f64> => "2.0";
+        /// The queue that takes what could not be delivered, as queue://NAME. Where no pattern says
+        /// otherwise: queue://ActiveMQ.DLQ.
+        dead_letter: Option<String> => r#""queue://DLQ.orders""#;
+        /// How long a message stays that says nothing of it itself; one that lives longer by its own
+        /// word is cut to it. Where no pattern says otherwise: for ever.
+        expiry: Option<Span> => r#""4d""#;
+        /// How many messages a queue holds. Left out: as many as memory and disk allow.
+        max_messages: Option<u64> => "1_000_000";
+        /// How many bytes of messages a queue holds. Left out: as many as memory and disk allow.
+        max_bytes: Option<Size> => r#""1GiB""#;
+        /// What happens once the queue is full: the producer waits (`block`), the message is refused
+        /// (`reject`), the oldest goes (`drop-oldest`) or moves to the dead-letter queue
+        /// (`dead-letter`). Where no pattern says otherwise: `block`.
+        overflow: Option<Overflow> => r#""reject""#;
+        /// Whether messages of a higher priority overtake others. Where no pattern says otherwise: no.
+        priority: Option<bool> => "true";
+    }
+}
+
+section! {
+    /// Bounds on what clients can make the broker spend.
+    Table "limits" Limits {
+        /// The largest frame, and so the largest message, that a client may send. 1KiB to 256MiB.
+        max_frame: Size = r#""16MiB""# => r#""64MiB""#;
+        /// The largest frame that a client may send before it has logged in. 1KiB to 256MiB;
+        /// never more than max_frame, whatever is written here.
+        max_frame_before_login: Size = r#""64KiB""# => r#""16KiB""#;
+        /// How long a new connection may take to log in, TLS included. 100ms to 10m.
+        login_timeout: Span = r#""10s""# => r#""5s""#;
+        /// How many connections may be open at a time, over all listeners. Further ones are closed at once.
+        max_connections: u32 = "100_000" => "500";
+        /// How much memory messages may take: a share of the cgroup's limit, or of the machine's memory
+        /// where no limit is set, or a size. At least 16MiB.
+        memory: Memory = r#""50%""# => r#""4GiB""#;
+        /// How much of the disk stays free: persistent messages are held off when less is left.
+        disk_free_min: Size = r#""1GiB""# => r#""512MiB""#;
+        /// How many messages a transaction may hold.
+        max_transaction_messages: u32 = "10_000" => "1_000";
+        /// How many bytes of messages a transaction may hold. At least 1KiB.
+        max_transaction_bytes: Size = r#""16MiB""# => r#""64MiB""#;
+    }
+}
+
+section! {
+    /// The log. It goes to standard error.
+    Table "log" Log {
+        /// What is logged: error, warn, info, debug or trace, also by part of the program, separated by commas:
+        /// "info,wharfmq::net=debug".
+        level: String = r#""info""# => r#""debug""#;
+        /// `text` for people, `json` for machines: one object a line.
+        format: LogFormat = r#""text""# => r#""json""#;
+    }
+}

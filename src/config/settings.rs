@@ -1,0 +1,104 @@
+//! The configuration as the program uses it: plain values, checked and complete.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use wharfmq_base::{ByteSize, Millis};
+
+pub use super::fields::{ClientAuth, Identity, LogFormat, Overflow, StoreKind, Sync};
+pub use super::listener::Listener;
+
+/// Everything the broker needs to know to start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where everything is kept that outlives the process.
+    pub data_dir: PathBuf,
+    /// How long a stop waits for clients.
+    pub drain_time: Millis,
+    /// Where to listen; never empty.
+    pub listeners: Vec<Listener>,
+    /// The TLS profiles that listeners name.
+    pub tls: BTreeMap<String, TlsProfile>,
+    /// Whether the profile `default` is to be made by [`dev_tls::make`](super::dev_tls::make) before the start.
+    pub dev_tls: bool,
+    /// Where messages are kept.
+    pub store: StoreKind,
+    /// When they count as stored.
+    pub sync: Sync,
+    /// Settings of destinations, as written; the order carries no meaning.
+    pub addresses: Vec<AddressSettings>,
+    /// Bounds.
+    pub limits: Limits,
+    /// The log.
+    pub log: Log,
+}
+
+/// A certificate and what is asked of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsProfile {
+    /// PEM file of the chain, the server's own first.
+    pub certificate: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+    /// PEM file of the authorities that sign clients; given whenever `client_auth` is not `None`.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients show certificates.
+    pub client_auth: ClientAuth,
+    /// Which part of them names the user.
+    pub identity: Identity,
+}
+
+/// Settings of the destinations that match a pattern; what is `None` is left to less specific patterns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddressSettings {
+    /// `queue://…` or `topic://…` with `*` and `>`.
+    pub pattern: String,
+    /// Deliveries before the dead-letter queue, 0 for no limit.
+    pub max_deliveries: Option<u32>,
+    /// Wait before a redelivery.
+    pub redelivery_delay: Option<Millis>,
+    /// Factor of the delay at each further one, finite and at least 1.
+    pub redelivery_backoff: Option<f64>,
+    /// Name of the dead-letter queue, without `queue://`.
+    pub dead_letter: Option<String>,
+    /// Longest life of a message.
+    pub expiry: Option<Millis>,
+    /// Messages a queue holds, at least 1.
+    pub max_messages: Option<u64>,
+    /// Bytes of messages a queue holds, at least 1.
+    pub max_bytes: Option<ByteSize>,
+    /// What a full queue does.
+    pub overflow: Option<Overflow>,
+    /// Whether priorities count.
+    pub priority: Option<bool>,
+}
+
+/// Bounds on what clients can make the broker spend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest frame.
+    pub max_frame: ByteSize,
+    /// The largest frame before login, at most `max_frame`.
+    pub max_frame_before_login: ByteSize,
+    /// How long a login may take, TLS included.
+    pub login_timeout: Millis,
+    /// Open connections over all listeners, at least 1.
+    pub max_connections: u32,
+    /// What messages in memory may take, already reckoned from a share.
+    pub memory: ByteSize,
+    /// What stays free on the disk.
+    pub disk_free_min: ByteSize,
+    /// Messages in a transaction, at least 1.
+    pub max_transaction_messages: u32,
+    /// Bytes of messages in a transaction.
+    pub max_transaction_bytes: ByteSize,
+}
+
+/// The log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A level, or directives `target=level` separated by commas.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+}

@@ -1,0 +1,10 @@
+//! The `wharfmq` program.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    wharfmq::cli::main()
+}

@@ -1,0 +1,50 @@
+//! One timer a connection, moved only when it has to ring earlier.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+use wharfmq_base::Millis;
+
+/// The clock may lag by a tick; ringing that much later spares a wake that would come too early.
+const TICK: Millis = Millis(4);
+/// Longer spans ring in between and are armed again.
+const SPAN_MAX: Millis = Millis(24 * 3_600_000);
+
+/// Costs nothing until it is first armed.
+pub(super) struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// When it rings.
+    armed: Millis,
+}
+
+impl Timer {
+    pub(super) const fn new() -> Self {
+        Self { sleep: None, armed: Millis::NEVER }
+    }
+
+    /// Wakes the task at `at` or earlier: a timer that rings before it is due costs one idle round,
+    /// where moving it at each frame would cost a lock.
+    pub(super) fn arm(&mut self, at: Millis, now: Millis, cx: &mut Context<'_>) {
+        if self.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed()) {
+            self.armed = Millis::NEVER;
+        }
+        if at >= self.armed {
+            return;
+        }
+        self.armed = at;
+        let span = at.since(now).min(SPAN_MAX).plus(TICK);
+        let until = Instant::now() + Duration::from_millis(span.0);
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                sleep.as_mut().reset(until);
+                sleep
+            }
+            none => none.insert(Box::pin(tokio::time::sleep_until(until))),
+        };
+        if sleep.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+}

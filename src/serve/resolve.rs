@@ -1,0 +1,113 @@
+//! Settings as the operator wrote them, in the words of the parts that carry them out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wharfmq_core::{Address, DeadLetter, Overflow, PartialPolicy, Pattern, Settings as Addresses};
+
+use super::Failure;
+use crate::config::Settings;
+use crate::config::listener::Protocol;
+use crate::config::settings::{self, AddressSettings};
+use crate::net::{ClientAuth, Identity, Limits, ListenerSpec, Proto, Tls, TlsProfile};
+
+/// The bounds of connections.
+pub(super) fn limits(settings: &Settings) -> Limits {
+    let bytes = |size: wharfmq_base::ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    Limits {
+        connections: settings.limits.max_connections as usize,
+        login_timeout: settings.limits.login_timeout,
+        login_bytes: bytes(settings.limits.max_frame_before_login),
+        frame_bytes: bytes(settings.limits.max_frame),
+        drain: settings.drain_time,
+        ..Limits::default()
+    }
+}
+
+/// What to listen for, with the certificates read.
+pub(super) fn listeners(settings: &Settings) -> Result<Vec<ListenerSpec>, Failure> {
+    let mut loaded: BTreeMap<&str, Arc<Tls>> = BTreeMap::new();
+    let mut specs = Vec::with_capacity(settings.listeners.len());
+    for listener in &settings.listeners {
+        let proto = match listener.scheme.protocol {
+            Protocol::Mqtt => Some(Proto::Mqtt),
+            Protocol::Stomp => Some(Proto::Stomp),
+            Protocol::Auto => None,
+            _ => {
+                return Err(
+                    format!("{listener}: this version does not speak {}", listener.scheme.name).into()
+                );
+            }
+        };
+        let tls = match &listener.tls {
+            None => None,
+            Some(name) => Some(match loaded.get(name.as_str()) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let tls = Tls::load(profile(settings, name)?)?;
+                    loaded.insert(name, Arc::clone(&tls));
+                    tls
+                }
+            }),
+        };
+        let (host, port) = (listener.host.clone(), listener.port);
+        specs.push(ListenerSpec { scheme: listener.scheme.name, proto, tls, host, port });
+    }
+    Ok(specs)
+}
+
+fn profile(settings: &Settings, name: &str) -> Result<TlsProfile, Failure> {
+    let written = settings.tls.get(name).ok_or_else(|| format!("there is no section [tls.{name}]"))?;
+    Ok(TlsProfile {
+        name: name.to_owned(),
+        certificate: written.certificate.clone(),
+        key: written.key.clone(),
+        client_ca: written.client_ca.clone(),
+        client_auth: match written.client_auth {
+            settings::ClientAuth::None => ClientAuth::None,
+            settings::ClientAuth::Optional => ClientAuth::Optional,
+            settings::ClientAuth::Required => ClientAuth::Required,
+        },
+        identity: match written.identity {
+            settings::Identity::Cn => Identity::Cn,
+            settings::Identity::Dn => Identity::Dn,
+            settings::Identity::SanDns => Identity::SanDns,
+            settings::Identity::SanUri => Identity::SanUri,
+        },
+    })
+}
+
+/// The settings of destinations, as the core has them.
+pub(super) fn addresses(written: &[AddressSettings]) -> Result<Addresses, Failure> {
+    let mut rules = Vec::with_capacity(written.len());
+    for set in written {
+        let pattern = Pattern::parse_canonical(&set.pattern)
+            .map_err(|error| format!("address `{}`: {error}", set.pattern))?;
+        rules.push((pattern, partial(set)));
+    }
+    Ok(Addresses::new(rules))
+}
+
+fn partial(set: &AddressSettings) -> PartialPolicy {
+    PartialPolicy {
+        priority: set.priority,
+        max_messages: set.max_messages,
+        max_bytes: set.max_bytes.map(|bytes| bytes.0),
+        overflow: set.overflow.map(overflow),
+        expiry: set.expiry,
+        max_deliveries: set.max_deliveries.map(|max| u8::try_from(max).unwrap_or(u8::MAX)),
+        redelivery_delay: set.redelivery_delay,
+        redelivery_backoff_permille: set.redelivery_backoff.map(|factor| (factor * 1_000.0) as u32),
+        dead_letter: set.dead_letter.clone().map(|name| DeadLetter::To(Address::queue(name))),
+        ..PartialPolicy::default()
+    }
+}
+
+const fn overflow(written: settings::Overflow) -> Overflow {
+    match written {
+        settings::Overflow::Block => Overflow::Block,
+        settings::Overflow::Reject => Overflow::Reject,
+        settings::Overflow::DropOldest => Overflow::DropOldest,
+        settings::Overflow::DeadLetter => Overflow::DeadLetter,
+    }
+}
