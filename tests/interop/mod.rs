@@ -1,0 +1,4 @@
+//! The clients that users have, against the running program.
+
+mod mosquitto;
+mod scripts;
