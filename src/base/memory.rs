@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How full the pool is, as steps at which the broker behaves differently.
+/// How full the pool is, as steps for whoever wants to act on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pressure {
     /// Below 60 %: nothing to do.
     Calm,
-    /// From 60 %: queues page out their tails.
+    /// From 60 %: what can be paged out should be.
     Page,
-    /// From 80 %: producers of blocking destinations wait.
+    /// From 80 %: producers should wait.
     Block,
     /// From 95 %: non-persistent publishes are refused.
     Refuse,

@@ -192,7 +192,9 @@ impl Open {
             && kind == AckKind::Pubrec
             && let Some(id) = PacketId::new(id)
         {
+            // Also in the log: the client may use the id for something else from now on.
             self.inbound.remove(id);
+            self.remember_inbound(id, false, port);
         }
         if let (Some(why), false) = (refused, self.version.is_v5()) {
             // MQTT 3 has no word for it: the client learns by the close that nothing was taken.

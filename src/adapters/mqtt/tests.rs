@@ -318,3 +318,24 @@ fn what_is_malformed_gets_its_reason_code() {
     assert_eq!(client.inner.send(&on, &[0x30, 4, 0, 1, b'#', 0]), [0xE0, 1, 0x90]);
     assert!(matches!(client.inner.closed, Some(Close::Violation(_))));
 }
+
+#[test]
+fn a_refused_publication_of_qos_2_frees_its_packet_id_for_good() {
+    let limited = wharfmq_core::PartialPolicy { max_messages: Some(1), ..Default::default() };
+    let pattern = wharfmq_core::Pattern::parse_canonical("topic://full").unwrap();
+    let on = TestBroker::with(wharfmq_core::Settings::new([(pattern, limited)]));
+    let (mut full, _) = Client::connect_as(&on, Version::V5, "full", false);
+    full.subscribe(&on, "t", Qos::AtLeastOnce);
+    full.lose();
+    let (mut from, _) = Client::connect_as(&on, Version::V5, "from", false);
+    assert_eq!(from.publish(&on, "t", Qos::ExactlyOnce, false, 1, "one"), [0x50, 2, 0, 1]);
+    assert_eq!(from.publish(&on, "t", Qos::ExactlyOnce, false, 2, "two"), [0x50, 3, 0, 2, 0x97]);
+    from.lose();
+    let (mut full, _) = Client::connect_as(&on, Version::V5, "full", false);
+    let out = full.turn(&on);
+    full.ack(&on, AckKind::Puback, full.published(&out)[0].packet_id.unwrap());
+    let (mut from, _) = Client::connect_as(&on, Version::V5, "from", false);
+    assert_eq!(from.publish(&on, "t", Qos::ExactlyOnce, false, 2, "three"), [0x50, 2, 0, 2]);
+    let out = full.turn(&on);
+    assert_eq!(full.published(&out)[0].payload, b"three");
+}
