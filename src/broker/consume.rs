@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytestring::ByteString;
+use wharfmq_base::Millis;
 use wharfmq_core::{
-    AttachError, ConsumeSpec, ConsumerKey, Credit, Direct, Entry, Message, Order, Outcome, Pattern,
-    QueueCell, SubTag, Tags,
+    AttachError, ConsumeSpec, ConsumerKey, Credit, CreditPool, Direct, Entry, Filter, Message, Order,
+    Outcome, Pattern, QueueCell, SubTag, Tags,
 };
 
 use super::{Broker, Now, Port};
@@ -21,7 +23,7 @@ pub struct Consumer {
 }
 
 /// What a session asks of a queue it wants to consume from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Want {
     /// The session's own number for the consumer, in every delivery.
     pub sub: SubTag,
@@ -33,13 +35,38 @@ pub struct Want {
     pub exclusive: bool,
     /// Whether its failed deliveries count towards the dead letters.
     pub count_deliveries: bool,
+    /// Which messages it takes; `None` for all.
+    pub filter: Option<Arc<Filter>>,
+    /// How long it may hold a delivery unsettled; 0 for as long as the queue's policy says.
+    pub lock: Millis,
+    /// Credit that it shares with consumers of other queues.
+    pub pool: Option<Arc<CreditPool>>,
+    /// Who it is, for the notes of dead letters.
+    pub who: ByteString,
+}
+
+impl Want {
+    /// A consumer with nothing special.
+    pub const fn plain(sub: SubTag, credit: Credit) -> Self {
+        Self {
+            sub,
+            credit,
+            priority: 0,
+            exclusive: false,
+            count_deliveries: true,
+            filter: None,
+            lock: Millis(0),
+            pool: None,
+            who: ByteString::new(),
+        }
+    }
 }
 
 impl Port {
     /// Subscribes to a topic pattern without storing anything: what it matches comes as
     /// [`wharfmq_core::CoreEvent::Chunk`].
     pub fn subscribe(&self, pattern: &Pattern, sub: SubTag, no_local: bool, qos0_only: bool) {
-        let direct = Direct { outbox: Arc::clone(&self.outbox), sub, no_local, qos0_only };
+        let direct = Direct { outbox: Arc::clone(&self.outbox), sub, no_local, qos0_only, filter: None };
         self.broker.router.subscribe(pattern, direct);
     }
 
@@ -57,6 +84,10 @@ impl Port {
             priority: want.priority,
             exclusive: want.exclusive,
             count_deliveries: want.count_deliveries,
+            filter: want.filter,
+            lock: want.lock,
+            pool: want.pool,
+            who: want.who,
         };
         let wall = self.now.wall;
         let (key, _) = self.broker.run(queue, |queue, fx| queue.attach(spec, wall, fx));

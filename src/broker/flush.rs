@@ -13,8 +13,8 @@ use smallvec::{SmallVec, smallvec};
 use wharfmq_base::{Location, Lsn, Millis};
 use wharfmq_core::record::{self, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
-    Address, Admission, Chunk, ConnId, CoreEvent, DirectTarget, Entry, Head, Item, Kind, Message, MessageId,
-    Notes, Order, Outbox, QueueCell, QueueId, Run, limits,
+    Address, Admission, Arrival, Chunk, ConnId, CoreEvent, DirectTarget, Entry, GroupId, Head, Item, Kind,
+    Message, MessageId, Notes, Order, Outbox, QueueCell, QueueId, Run, limits,
 };
 use wharfmq_store::{AppendError, Batch};
 
@@ -420,8 +420,9 @@ pub(super) fn entry_of(
     at: Location,
     flags: u8,
     limit: Millis,
-) -> Entry {
-    Entry {
+) -> Arrival {
+    let terms = message.terms.as_deref();
+    let entry = Entry {
         order,
         message: Some(Arc::clone(message)),
         at,
@@ -430,7 +431,10 @@ pub(super) fn entry_of(
         deliveries: 0,
         priority: message.priority,
         flags,
-    }
+        closes_group: terms.is_some_and(|terms| terms.closes_group),
+        group: terms.map_or(GroupId::NONE, |terms| terms.group),
+    };
+    Arrival { due: terms.map_or(Millis(0), |terms| terms.due), ..entry.into() }
 }
 
 fn make_message(run: &StagedRun, item: &Item, raw: &Bytes, id: u64, now: Millis) -> Arc<Message> {
@@ -454,6 +458,7 @@ fn make_message(run: &StagedRun, item: &Item, raw: &Bytes, id: u64, now: Millis)
         expires: expiry(item.expires, queue_limit(run), now),
         head: Head { tag: item.tag, bytes: head },
         notes: Notes::default(),
+        terms: None,
         body,
     })
 }

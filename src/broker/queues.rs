@@ -167,8 +167,12 @@ impl Broker {
     pub(super) fn policy(&self, class: Class, name: &ByteString, durable: bool) -> Arc<QueuePolicy> {
         let (role, address) = match class {
             Class::Session => (QueueRole::Session, Address::topic(name.clone())),
-            Class::Durable | Class::Shared => (QueueRole::Durable, Address::topic(name.clone())),
-            Class::Queue | Class::Retained => (QueueRole::Queue, Address::queue(name.clone())),
+            Class::Durable | Class::Shared | Class::History => {
+                (QueueRole::Durable, Address::topic(name.clone()))
+            }
+            Class::Queue | Class::Retained | Class::Temporary | Class::Schedule | Class::Prepared => {
+                (QueueRole::Queue, Address::queue(name.clone()))
+            }
         };
         let policy = self.settings.resolve(role, &address);
         if policy.durable == durable {

@@ -15,7 +15,7 @@ use wharfmq_core::record::{
     Bind, CheckpointReader, Class, Define, IndexEntry, NextIds, Record, RecordError, Section, State,
     StoredMessage,
 };
-use wharfmq_core::{Entry, Kept, Order, Pattern, QueueCell, QueueId, record};
+use wharfmq_core::{Arrival, Entry, GroupId, Kept, Order, Pattern, QueueCell, QueueId, record};
 use wharfmq_store::{RecoverError, Visitor};
 
 use super::{Binding, Broker};
@@ -214,7 +214,7 @@ impl Rebuild {
             let entries = content.into_entries();
             messages += entries.len() as u64;
             hold(broker, &entries);
-            broker.run(&cell, |queue, fx| queue.enqueue(entries.into_iter(), wall, fx));
+            broker.run(&cell, |queue, fx| queue.enqueue(entries.into_iter().map(Arrival::from), wall, fx));
             broker.schedule_expiry(&cell, wall);
         }
         self.build_retained(broker);
@@ -295,7 +295,18 @@ fn hold(broker: &Broker, entries: &[Entry]) {
 }
 
 const fn entry_at(order: Order, at: Location, size: u32, expires: Millis, priority: u8, flags: u8) -> Entry {
-    Entry { order, message: None, at, size, expires, deliveries: 0, priority, flags }
+    Entry {
+        order,
+        message: None,
+        at,
+        size,
+        expires,
+        deliveries: 0,
+        priority,
+        flags,
+        closes_group: false,
+        group: GroupId::NONE,
+    }
 }
 
 fn meaning(error: RecordError) -> RecoverError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wharfmq_base::{Location, Millis};
 use wharfmq_core::record::{self, Class, StoredMessage, kind};
-use wharfmq_core::{Admission, Dead, DeadLetter, DeadReason, Entry, Message, Notes, Order, Qos, QueueCell};
+use wharfmq_core::{Admission, Dead, DeadReason, Entry, Message, Notes, Order, Qos, QueueCell};
 
 use super::Broker;
 use super::flush::{entry_of, push_message};
@@ -103,7 +103,7 @@ impl Broker {
             DeadReason::Expired => &from.policy.expired,
             _ => &from.policy.dead_letter,
         };
-        let (Some(message), DeadLetter::To(address)) = (message, target) else {
+        let (Some(message), Some(address)) = (message, target.target(&from.name)) else {
             let gate = self.gate.read();
             self.settle_dead(from, &dead.entry);
             self.run(from, |queue, fx| queue.buried(dead.entry.order, wall, fx));
@@ -111,7 +111,7 @@ impl Broker {
             return true;
         };
         let Ok((to, _)) = self.queue(Class::Queue, &address.name, true) else { return false };
-        let copy = dead_letter(from, dead, &message, Arc::new(address.clone()));
+        let copy = dead_letter(from, dead, &message, Arc::new(address));
         let admission = to.lock().queue().admit(1, u64::from(copy.size()));
         if !matches!(admission, Admission::Accept) {
             return false;

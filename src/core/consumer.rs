@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use bytestring::ByteString;
 use slab::Slab;
+use wharfmq_base::Millis;
 
 use crate::queue::InFlight;
-use crate::{ConsumerKey, CoreEvent, Delivery, Entry, Outbox, SubTag, limits};
+use crate::{ConsumerKey, CoreEvent, Delivery, Entry, Filter, Outbox, SubTag, limits};
 
 /// How much a consumer may be given. Both are spent by a delivery; at 0 of either dispatch stops.
 ///
@@ -36,6 +39,63 @@ pub struct ConsumeSpec {
     pub exclusive: bool,
     /// Whether its failed deliveries count towards `max_deliveries`. False for MQTT sessions.
     pub count_deliveries: bool,
+    /// Which messages it takes; `None` for all.
+    pub filter: Option<Arc<Filter>>,
+    /// How long it may hold a delivery unsettled; 0 for as long as the queue's policy says.
+    pub lock: Millis,
+    /// Credit that it shares with consumers of other queues, beside its own.
+    pub pool: Option<Arc<CreditPool>>,
+    /// Who it is, for the notes of dead letters.
+    pub who: ByteString,
+}
+
+impl ConsumeSpec {
+    /// A consumer with nothing special.
+    pub const fn plain(outbox: Arc<Outbox>, sub: SubTag, credit: Credit) -> Self {
+        Self {
+            outbox,
+            sub,
+            credit,
+            priority: 0,
+            exclusive: false,
+            count_deliveries: true,
+            filter: None,
+            lock: Millis(0),
+            pool: None,
+            who: ByteString::new(),
+        }
+    }
+}
+
+/// Messages that several consumers may be given together, such as those of one subscription to many
+/// queues.
+#[derive(Debug)]
+pub struct CreditPool {
+    messages: AtomicI64,
+}
+
+impl CreditPool {
+    /// A pool of so many messages.
+    pub fn new(messages: u32) -> Arc<Self> {
+        Arc::new(Self { messages: AtomicI64::new(messages.into()) })
+    }
+
+    /// Adds to it. The queues that wait for it have to be granted something afterwards, if nothing else.
+    pub fn put(&self, messages: u32) {
+        self.messages.fetch_add(messages.into(), Ordering::Relaxed);
+    }
+
+    /// Takes one message's worth out; false where there is none.
+    #[expect(dead_code, reason = "for dispatch")]
+    pub(crate) fn take(&self) -> bool {
+        let take = |left: i64| (left > 0).then_some(left - 1);
+        self.messages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    #[expect(dead_code, reason = "for dispatch")]
+    fn has_some(&self) -> bool {
+        self.messages.load(Ordering::Relaxed) > 0
+    }
 }
 
 /// Why a queue did not take a consumer.
@@ -61,6 +121,8 @@ pub(crate) struct Consumer {
     pub(crate) generation: u32,
     pub(crate) exclusive: bool,
     pub(crate) count_deliveries: bool,
+    #[expect(dead_code, reason = "for the notes of dead letters")]
+    pub(crate) who: ByteString,
     pub(crate) in_flight: InFlight,
     priority: i8,
     /// Stands in the ring of its level. Holds exactly for the ready ones that are not exclusive.
@@ -89,7 +151,14 @@ impl Consumer {
         self.bytes = self.bytes.saturating_sub(i64::from(entry.size));
         let (deliveries, flags) = (entry.deliveries, entry.flags);
         let tag = self.in_flight.push(entry);
-        self.pending.push(CoreEvent::Deliver(Delivery { sub: self.sub, tag, message, deliveries, flags }));
+        self.pending.push(CoreEvent::Deliver(Delivery {
+            sub: self.sub,
+            tag,
+            message,
+            deliveries,
+            flags,
+            first_of_group: false,
+        }));
     }
 }
 
@@ -127,6 +196,7 @@ impl Roster {
             generation: self.generation,
             exclusive: spec.exclusive,
             count_deliveries: spec.count_deliveries,
+            who: spec.who,
             in_flight: InFlight::default(),
             priority: spec.priority,
             ringed: false,

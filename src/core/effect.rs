@@ -1,5 +1,6 @@
 //! What a queue wants done after a command.
 
+use bytestring::ByteString;
 use wharfmq_base::Location;
 
 use crate::{Entry, Order};
@@ -25,6 +26,8 @@ pub struct Dead {
     pub entry: Entry,
     /// Why.
     pub reason: DeadReason,
+    /// The consumer that failed it or refused it, if one did.
+    pub by: Option<ByteString>,
 }
 
 /// References to stored records that are gone.

@@ -7,6 +7,7 @@ mod address;
 mod chunk;
 mod consumer;
 mod effect;
+mod filter;
 pub mod limits;
 mod message;
 mod outbox;
@@ -16,18 +17,23 @@ pub mod record;
 mod registry;
 mod retained;
 mod router;
+mod selector;
 
 pub use address::{Address, Kind, NameError};
 pub use chunk::{Chunk, Item, Run, Span};
-pub use consumer::{AttachError, ConsumeSpec, Credit};
+pub use consumer::{AttachError, ConsumeSpec, Credit, CreditPool};
 pub use effect::{Dead, DeadReason, Effects, Release};
-pub use message::{Entry, Head, HeadTag, Message, MessageId, Notes, Order, Qos, QueueId};
+pub use filter::{Facts, Filter, HeadView, Seen};
+pub use message::{
+    Arrival, Entry, GroupId, Head, HeadTag, Message, MessageId, Notes, Order, Qos, QueueId, Terms,
+};
 pub use outbox::{ConnId, ConsumerKey, CoreEvent, Delivery, Gone, Outbox, SubTag, Token};
-pub use policy::{DeadLetter, Overflow, QueuePolicy};
-pub use queue::{Admission, Dropped, Outcome, Queue, QueueStats, Staged, Tags};
+pub use policy::{DeadLetter, Grouping, Nack, Overflow, QueuePolicy};
+pub use queue::{Admission, Dropped, Novelty, Outcome, Queue, QueueStats, Staged, Tags};
 pub use registry::{LockedQueue, QueueCell, Registry};
 pub use retained::{Cursor, Kept, Retained, RetainedFull};
 pub use router::{
     Bound, Direct, DirectSub, DirectTarget, PartialPolicy, Pattern, PolicyField, PolicyOrigin, QueueRole,
     Route, Router, Settings, Specificity, merge_flags,
 };
+pub use selector::{Properties, Selector, SelectorError, SelectorIndex, Typing, Value};

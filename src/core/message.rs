@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use wharfmq_base::{Location, Millis};
 
 use crate::Address;
@@ -10,6 +11,12 @@ use crate::Address;
 /// Identity of a message, unique in one broker for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub u64);
+
+impl std::fmt::Display for MessageId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ID:wharfmq-{}", self.0)
+    }
+}
 
 /// Place of a message in the order of the queues, drawn when it is appended to the log. Queues sort by
 /// it; a message that is moved (dead-lettered, retried) gets a new one.
@@ -105,6 +112,52 @@ fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     std::str::from_utf8(text).ok()
 }
 
+/// What a publication asks of the queues that take it, beyond the usual. Most ask for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// The group it belongs to; see [`GroupId::of`].
+    pub group: GroupId,
+    /// Whether its group may go to another consumer afterwards.
+    pub closes_group: bool,
+    /// Not to be delivered before this time of the wall clock; 0 for at once.
+    pub due: Millis,
+    /// What tells it from others where duplicates are dropped; empty for nothing.
+    pub dedup: ByteString,
+}
+
+impl Terms {
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A group of messages, by a hash of its name. Two names that share a number are one group: they are
+/// kept in order together, which is more than was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u32);
+
+impl GroupId {
+    /// Belongs to no group.
+    pub const NONE: Self = Self(0);
+
+    /// The group of this name; an empty one is none. Stored, so it never changes (FNV-1a, 32 bits).
+    pub fn of(name: &str) -> Self {
+        if name.is_empty() {
+            return Self::NONE;
+        }
+        let hash = name
+            .bytes()
+            .fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        Self(hash.max(1))
+    }
+
+    /// Whether it is none.
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// A message that some queue keeps. Shared by all of them: one body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -126,6 +179,8 @@ pub struct Message {
     pub head: Head,
     /// What the broker added.
     pub notes: Notes,
+    /// What its publisher asked for; `None` for nothing.
+    pub terms: Option<Box<Terms>>,
     /// Its body.
     pub body: Bytes,
 }
@@ -161,6 +216,29 @@ pub struct Entry {
     pub priority: u8,
     /// The binding's word for the consumer, such as the quality of service; opaque to the queue.
     pub flags: u8,
+    /// [`Terms::closes_group`].
+    pub closes_group: bool,
+    /// [`Terms::group`].
+    pub group: GroupId,
+}
+
+/// An entry on its way into a queue.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// What the queue will keep.
+    pub entry: Entry,
+    /// [`Terms::due`].
+    pub due: Millis,
+    /// The value by which a later message replaces it, where the queue keeps last values.
+    pub key: Option<ByteString>,
+    /// [`Terms::dedup`], where the queue was asked whether it has seen it.
+    pub dedup: Option<ByteString>,
+}
+
+impl From<Entry> for Arrival {
+    fn from(entry: Entry) -> Self {
+        Self { entry, due: Millis(0), key: None, dedup: None }
+    }
 }
 
 const _: () = assert!(size_of::<Entry>() <= 56);

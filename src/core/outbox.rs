@@ -43,6 +43,8 @@ pub struct Delivery {
     pub deliveries: u8,
     /// The binding's word; see [`crate::Entry::flags`].
     pub flags: u8,
+    /// Whether its group has just come to this consumer.
+    pub first_of_group: bool,
 }
 
 /// Why a consumer or a connection came to its end from the broker's side.

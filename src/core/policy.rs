@@ -1,5 +1,6 @@
 //! How one queue behaves, resolved from the settings that match its name.
 
+use bytestring::ByteString;
 use wharfmq_base::Millis;
 
 use crate::Address;
@@ -25,6 +26,43 @@ pub enum DeadLetter {
     Drop,
     /// To this queue.
     To(Address),
+    /// To a queue named after the one that gives the message up: its name between these two.
+    Around(ByteString, ByteString),
+}
+
+impl DeadLetter {
+    /// The queue for what comes from a queue of this name; `None` where it is dropped.
+    pub fn target(&self, from: &str) -> Option<Address> {
+        match self {
+            Self::Drop => None,
+            Self::To(address) => Some(address.clone()),
+            Self::Around(before, after) => Some(Address::queue(format!("{before}{from}{after}"))),
+        }
+    }
+}
+
+/// What a negative acknowledgement means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nack {
+    /// A failed delivery: counted, delivered again after the pause, in the end to the dead letters.
+    #[default]
+    Retry,
+    /// To the dead letters at once.
+    DeadLetter,
+    /// Dropped and counted.
+    Discard,
+}
+
+/// What the groups of messages mean to a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grouping {
+    /// Nothing.
+    None,
+    /// A group goes to one consumer until that is gone or the group is closed.
+    #[default]
+    Sticky,
+    /// Of a group nothing is delivered while one of its messages is unsettled.
+    Strict,
 }
 
 /// A queue's settings.
@@ -54,7 +92,30 @@ pub struct QueuePolicy {
     pub expired: DeadLetter,
     /// Bytes of messages kept in memory.
     pub resident_bytes: u64,
+    /// Bytes of messages that live in memory only from which on the queue counts as full, 0 for no limit.
+    pub max_volatile_bytes: u64,
+    /// Bytes of stored messages from which on the queue counts as full, 0 for no limit.
+    pub max_stored_bytes: u64,
+    /// What a negative acknowledgement means.
+    pub nack: Nack,
+    /// How long a consumer may hold a message unsettled; 0 for as long as it is there.
+    pub lock: Millis,
+    /// What groups mean.
+    pub groups: Grouping,
+    /// For how long the identities of messages are remembered, so that duplicates are dropped; 0: not.
+    pub dedup: Millis,
+    /// The header that holds the identity.
+    pub dedup_by: ByteString,
+    /// Whether only one consumer at a time is served.
+    pub single_active: bool,
+    /// The header whose value a later message replaces earlier ones by, if any.
+    pub last_value: Option<ByteString>,
+    /// Whether nothing is delivered.
+    pub paused: bool,
 }
+
+/// The header that holds a message's identity where no setting names one, as Artemis has it.
+const DEDUP_HEADER: &str = "_AMQ_DUPL_ID";
 
 impl Default for QueuePolicy {
     fn default() -> Self {
@@ -72,6 +133,16 @@ impl Default for QueuePolicy {
             dead_letter: dlq.clone(),
             expired: dlq,
             resident_bytes: crate::limits::RESIDENT_BYTES_PER_QUEUE,
+            max_volatile_bytes: 0,
+            max_stored_bytes: 0,
+            nack: Nack::Retry,
+            lock: Millis(0),
+            groups: Grouping::Sticky,
+            dedup: Millis(0),
+            dedup_by: ByteString::from_static(DEDUP_HEADER),
+            single_active: false,
+            last_value: None,
+            paused: false,
         }
     }
 }

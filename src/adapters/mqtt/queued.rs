@@ -25,7 +25,7 @@ impl Open {
     /// What a consumer of this client asks for.
     pub(super) fn want(&self, sub: SubTag) -> Want {
         let credit = Credit { messages: u32::from(self.window), bytes: CREDIT_BYTES };
-        Want { sub, credit, priority: 0, exclusive: false, count_deliveries: false }
+        Want { count_deliveries: false, ..Want::plain(sub, credit) }
     }
 
     /// Sends a queue's message; false where the client's window is full.

@@ -248,12 +248,8 @@ impl<'a> Asked<'a> {
             Some(Ok(priority)) => priority,
             Some(Err(_)) => return Err(Stop::fault("activemq.priority is not a number from 0 to 127")),
         };
-        Ok(Want {
-            sub,
-            credit: Credit { messages: prefetch, bytes: WINDOW_BYTES },
-            priority,
-            exclusive: is_true(self.exclusive.as_deref()),
-            count_deliveries: true,
-        })
+        let credit = Credit { messages: prefetch, bytes: WINDOW_BYTES };
+        let exclusive = is_true(self.exclusive.as_deref());
+        Ok(Want { priority, exclusive, ..Want::plain(sub, credit) })
     }
 }

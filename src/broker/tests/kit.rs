@@ -242,7 +242,7 @@ impl Client {
 
     pub(super) fn consume(&mut self, queue: &Arc<QueueCell>, sub: u32, credit: Credit) -> Consumer {
         let sub = SubTag(sub);
-        let want = Want { sub, credit, priority: 0, exclusive: false, count_deliveries: true };
+        let want = Want::plain(sub, credit);
         self.port.consume(queue, want).unwrap()
     }
 

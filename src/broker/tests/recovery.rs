@@ -66,7 +66,7 @@ impl Model {
         let at = shelf.messages.iter().position(|kept| kept.body == body).unwrap();
         let kept = &mut shelf.messages[at];
         let dies = match outcome {
-            Outcome::Retry => {
+            Outcome::Retry | Outcome::Nack => {
                 kept.deliveries += 1;
                 kept.deliveries >= MAX_DELIVERIES
             }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use wharfmq_base::{Location, Millis};
 use wharfmq_core::{
-    Address, ConnId, ConsumeSpec, ConsumerKey, CoreEvent, Credit, Effects, Entry, Head, Message, MessageId,
-    Notes, Order, Outbox, Outcome, Qos, Queue, QueueId, QueuePolicy, SubTag, Tags,
+    Address, ConnId, ConsumeSpec, ConsumerKey, CoreEvent, Credit, Effects, Entry, GroupId, Head, Message,
+    MessageId, Notes, Order, Outbox, Outcome, Qos, Queue, QueueId, QueuePolicy, SubTag, Tags,
 };
 
 const NOW: Millis = Millis(1_000);
@@ -36,14 +36,7 @@ impl Rig {
         };
         for n in 0..consumers {
             let outbox = Outbox::new(ConnId(u64::from(n)));
-            let spec = ConsumeSpec {
-                outbox: Arc::clone(&outbox),
-                sub: SubTag(n),
-                credit: ENDLESS,
-                priority: 0,
-                exclusive: false,
-                count_deliveries: true,
-            };
+            let spec = ConsumeSpec::plain(Arc::clone(&outbox), SubTag(n), ENDLESS);
             let key = rig.queue.attach(spec, NOW, &mut rig.fx);
             rig.consumers.extend(key.map(|key| (key, outbox, 0)));
         }
@@ -54,7 +47,7 @@ impl Rig {
         let first = self.next;
         self.next += messages;
         let message = &self.message;
-        let entries = (first..self.next).map(|order| entry(order, message));
+        let entries = (first..self.next).map(|order| entry(order, message).into());
         black_box(self.queue.admit(messages, messages * u64::from(message.size())));
         self.queue.enqueue(entries, NOW, &mut self.fx);
         self.queue.push_deliveries();
@@ -93,6 +86,7 @@ fn message() -> Arc<Message> {
         expires: Millis::NEVER,
         head: Head::default(),
         notes: Notes::default(),
+        terms: None,
         body: vec![0; 64].into(),
     })
 }
@@ -107,6 +101,8 @@ fn entry(order: u64, message: &Arc<Message>) -> Entry {
         deliveries: 0,
         priority: 4,
         flags: 0,
+        closes_group: false,
+        group: GroupId::NONE,
     }
 }
 
@@ -153,9 +149,7 @@ fn backlog(c: &mut Criterion) {
         let drain = |mut rig: Rig| {
             let outbox = Outbox::new(ConnId(1));
             let credit = Credit { messages: 1_000, bytes: u32::MAX };
-            let (sub, priority) = (SubTag(1), 0);
-            let spec =
-                ConsumeSpec { outbox, sub, credit, priority, exclusive: false, count_deliveries: true };
+            let spec = ConsumeSpec::plain(outbox, SubTag(1), credit);
             let Ok(key) = rig.queue.attach(spec, NOW, &mut rig.fx) else { return rig };
             for last in (100..=N).step_by(100) {
                 rig.queue.settle(key, Tags::UpTo(last), Outcome::Accept, NOW, &mut rig.fx);

@@ -4,7 +4,7 @@ use wharfmq_base::Millis;
 
 use super::Queue;
 use super::stats::Fate;
-use crate::{DeadReason, Effects, Entry, Order, Overflow, limits};
+use crate::{Arrival, DeadReason, Effects, Entry, Order, Overflow, limits};
 
 /// The answer to [`Queue::admit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +74,9 @@ impl Queue {
     ///
     /// In recovery there is no reservation, and entries may come without their messages, in ascending
     /// order where it has to be quick.
-    pub fn enqueue(&mut self, entries: impl Iterator<Item = Entry>, now: Millis, fx: &mut Effects) {
+    pub fn enqueue(&mut self, arrivals: impl Iterator<Item = Arrival>, now: Millis, fx: &mut Effects) {
         let start = fx.settled.len();
-        for entry in entries {
+        for Arrival { entry, .. } in arrivals {
             self.reserved_messages = self.reserved_messages.saturating_sub(1);
             self.reserved_bytes = self.reserved_bytes.saturating_sub(u64::from(entry.size));
             self.ledger.enter(&entry);

@@ -140,7 +140,9 @@ impl Queue {
         };
         match target {
             DeadLetter::Drop => self.ledger.finish(&entry, Fate::Dropped(reason), fx),
-            DeadLetter::To(_) => self.dying.insert(Dead { entry, reason }, fx),
+            DeadLetter::To(_) | DeadLetter::Around(..) => {
+                self.dying.insert(Dead { entry, reason, by: None }, fx)
+            }
         }
     }
 }

@@ -12,6 +12,7 @@
 mod admission;
 mod check;
 mod dead;
+mod dedup;
 mod delayed;
 mod dispatch;
 mod expiry;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use wharfmq_base::Millis;
 
 pub use self::admission::Admission;
+pub use self::dedup::Novelty;
 pub use self::inflight::Tags;
 pub use self::settle::{Outcome, Staged};
 pub use self::stats::{Dropped, QueueStats};

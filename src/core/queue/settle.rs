@@ -21,6 +21,8 @@ pub enum Outcome {
     },
     /// Failed: counted, and delivered again after the pause that the policy sets.
     Retry,
+    /// Failed, and what that means is the policy's to say; see [`crate::Nack`].
+    Nack,
     /// Refused for good: to the dead letters.
     Reject,
 }
@@ -164,7 +166,9 @@ impl Queue {
             match outcome {
                 Outcome::Accept => {}
                 Outcome::Reject => self.die(entry, DeadReason::Rejected, fx),
-                Outcome::Retry => self.give_back(entry, Return { delay: None, count: counts }, now, fx),
+                Outcome::Retry | Outcome::Nack => {
+                    self.give_back(entry, Return { delay: None, count: counts }, now, fx)
+                }
                 Outcome::Requeue { delay, count } => {
                     let count = count && counts;
                     self.give_back(entry, Return { delay: Some(delay), count }, now, fx);

@@ -19,6 +19,14 @@ pub enum Class {
     Shared = 3,
     /// The store of retained messages.
     Retained = 4,
+    /// A queue of one connection's own.
+    Temporary = 5,
+    /// The last messages of a topic.
+    History = 6,
+    /// Messages that are to be sent later.
+    Schedule = 7,
+    /// What a prepared transaction will send.
+    Prepared = 8,
 }
 
 impl Class {
@@ -29,6 +37,10 @@ impl Class {
             2 => Self::Session,
             3 => Self::Shared,
             4 => Self::Retained,
+            5 => Self::Temporary,
+            6 => Self::History,
+            7 => Self::Schedule,
+            8 => Self::Prepared,
             _ => return None,
         })
     }

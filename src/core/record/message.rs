@@ -180,6 +180,7 @@ impl<'a> StoredMessage<'a> {
             expires: self.expires,
             head: Head { tag: self.tag, bytes: share(self.head) },
             notes: Notes(share(self.notes)),
+            terms: None,
             body: share(self.body),
         }
     }

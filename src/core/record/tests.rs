@@ -38,6 +38,7 @@ fn message() -> impl Strategy<Value = Message> {
                 expires: Millis(times.1),
                 head: Head { tag: HeadTag(tag), bytes: head },
                 notes: Notes(notes),
+                terms: None,
                 body,
             }
         },
@@ -72,6 +73,7 @@ fn samples() -> Vec<(u8, Vec<u8>)> {
         expires: Millis(200),
         head: Head { tag: HeadTag(7), bytes: Bytes::from_static(b"hh") },
         notes: Notes(Bytes::from_static(b"n")),
+        terms: None,
         body: Bytes::from_static(b"body"),
     };
     let queues = [(QueueId(0), 1), (QueueId(70), 2)];

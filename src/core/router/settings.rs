@@ -153,7 +153,7 @@ impl Settings {
             .chain([&defaults.dead_letter, &defaults.expired])
             .filter_map(|target| match target {
                 DeadLetter::To(address) => Some(address.clone()),
-                DeadLetter::Drop => None,
+                DeadLetter::Drop | DeadLetter::Around(..) => None,
             })
             .collect();
         Self { rules, dead_letter_queues, made: RankedMutex::new(Made::default()) }

@@ -14,7 +14,7 @@ use super::route::{Bound, DirectSub, DirectTarget, Route, merge_flags};
 use super::spread::Spread;
 use super::trie::Trie;
 use super::values::Keyed;
-use crate::{Address, ConnId, Kind, Outbox, Qos, QueueId, SubTag};
+use crate::{Address, ConnId, Filter, Kind, Outbox, Qos, QueueId, SubTag};
 
 /// A subscription that takes what it matches without anything being stored.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Direct {
     pub no_local: bool,
     /// Takes QoS 0 only: what can be lost comes directly, the rest through a queue.
     pub qos0_only: bool,
+    /// Which messages it takes; `None` for all.
+    pub filter: Option<Arc<Filter>>,
 }
 
 /// Subscriptions, bindings and queue names, and the routes made of them.

@@ -8,8 +8,8 @@ use wharfmq_base::{Location, Millis};
 
 use crate::queue::Queue;
 use crate::{
-    Address, ConnId, ConsumeSpec, ConsumerKey, CoreEvent, Credit, Delivery, Effects, Entry, Head, Message,
-    MessageId, Notes, Order, Outbox, Qos, QueueId, QueuePolicy, SubTag,
+    Address, Arrival, ConnId, ConsumeSpec, ConsumerKey, CoreEvent, Credit, Delivery, Effects, Entry, GroupId,
+    Head, Message, MessageId, Notes, Order, Outbox, Qos, QueueId, QueuePolicy, SubTag,
 };
 
 /// Plenty of credit.
@@ -26,6 +26,7 @@ pub(super) fn message(order: u64, body: usize) -> Arc<Message> {
         expires: Millis::NEVER,
         head: Head::default(),
         notes: Notes::default(),
+        terms: None,
         body: Bytes::from(vec![0; body]),
     })
 }
@@ -42,6 +43,8 @@ pub(super) fn stored(order: u64) -> Entry {
         deliveries: 0,
         priority: 4,
         flags: 0,
+        closes_group: false,
+        group: GroupId::NONE,
     }
 }
 
@@ -73,7 +76,7 @@ impl Bench {
         let n = self.outboxes.len() as u32;
         let outbox = Outbox::new(ConnId(u64::from(n)));
         self.outboxes.push((SubTag(n), Arc::clone(&outbox)));
-        ConsumeSpec { outbox, sub: SubTag(n), credit, priority: 0, exclusive: false, count_deliveries: true }
+        ConsumeSpec::plain(outbox, SubTag(n), credit)
     }
 
     pub(super) fn attach(&mut self, credit: Credit) -> ConsumerKey {
@@ -86,7 +89,7 @@ impl Bench {
     }
 
     pub(super) fn enqueue(&mut self, entries: impl IntoIterator<Item = Entry>) {
-        self.queue.enqueue(entries.into_iter(), self.now, &mut self.fx);
+        self.queue.enqueue(entries.into_iter().map(Arrival::from), self.now, &mut self.fx);
     }
 
     /// What has been delivered since, by consumer in the order of attachment.

@@ -150,7 +150,7 @@ impl Model {
                     self.finish(order, true);
                 }
                 Outcome::Reject => self.die(order, DeadReason::Rejected),
-                Outcome::Retry => self.give_back(order, None, counts, now),
+                Outcome::Retry | Outcome::Nack => self.give_back(order, None, counts, now),
                 Outcome::Requeue { delay, count } => {
                     self.give_back(order, Some(delay.0), count && counts, now);
                 }

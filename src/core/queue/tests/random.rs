@@ -7,8 +7,8 @@ use wharfmq_base::{Location, Millis};
 use super::kit::{Bench, message, place};
 use super::model::{Item, Member, Model, NEVER, Place, Said};
 use crate::{
-    Admission, ConsumeSpec, ConsumerKey, Credit, DeadLetter, Entry, Order, Outcome, Overflow, QueuePolicy,
-    Staged, Tags,
+    Admission, ConsumeSpec, ConsumerKey, Credit, DeadLetter, Entry, GroupId, Order, Outcome, Overflow,
+    QueuePolicy, Staged, Tags,
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -241,6 +241,8 @@ impl Sim {
             deliveries: 0,
             priority: new.priority,
             flags: 0,
+            closes_group: false,
+            group: GroupId::NONE,
         }
     }
 

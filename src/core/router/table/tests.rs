@@ -8,7 +8,7 @@ fn pattern(text: &str) -> Pattern {
 }
 
 fn direct(outbox: &Arc<Outbox>, sub: u32) -> Direct {
-    Direct { outbox: Arc::clone(outbox), sub: SubTag(sub), no_local: false, qos0_only: false }
+    Direct { outbox: Arc::clone(outbox), sub: SubTag(sub), no_local: false, qos0_only: false, filter: None }
 }
 
 fn topic(name: &str) -> Arc<Address> {

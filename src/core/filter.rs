@@ -1,0 +1,126 @@
+//! Selectors applied to messages: what the broker knows of one, and its publisher's headers.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::selector::{Properties, Selector, Value};
+use crate::{Address, Kind, Message, MessageId};
+
+/// Reads one header of a head in its publisher's layout. The adapters know the layouts.
+pub type HeadView = for<'a> fn(tag: crate::HeadTag, head: &'a [u8], name: &str) -> Value<'a>;
+
+/// A selector and the means to read what it asks for.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    selector: Selector,
+    view: HeadView,
+}
+
+impl Filter {
+    /// A filter that reads headers through `view`.
+    pub fn new(selector: Selector, view: HeadView) -> Arc<Self> {
+        Arc::new(Self { selector, view })
+    }
+
+    /// The selector.
+    pub const fn selector(&self) -> &Selector {
+        &self.selector
+    }
+
+    /// Whether a message is one of those it chooses. `deliveries` are those that failed.
+    pub fn matches(&self, message: &Message, deliveries: u8) -> bool {
+        self.selector.matches(&self.seen(&message.facts(deliveries)))
+    }
+
+    /// Whether a message is one of those it chooses, by its parts.
+    pub fn matches_facts(&self, facts: &Facts<'_>) -> bool {
+        self.selector.matches(&self.seen(facts))
+    }
+
+    /// The message as its selector sees it.
+    pub const fn seen<'a>(&self, facts: &'a Facts<'a>) -> Seen<'a> {
+        Seen { facts, view: self.view }
+    }
+}
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.selector == other.selector
+    }
+}
+
+impl Eq for Filter {}
+
+/// What can be asked of a message, wherever its parts are.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// See [`Message::id`].
+    pub id: MessageId,
+    /// See [`Message::address`].
+    pub address: &'a Address,
+    /// Whether it is persistent.
+    pub persistent: bool,
+    /// See [`Message::priority`].
+    pub priority: u8,
+    /// See [`Message::received`].
+    pub received: u64,
+    /// See [`Message::expires`]; 0 where it does not.
+    pub expires: u64,
+    /// Earlier deliveries that failed.
+    pub deliveries: u8,
+    /// The layout of its headers.
+    pub tag: crate::HeadTag,
+    /// Its headers.
+    pub head: &'a [u8],
+}
+
+impl Message {
+    /// What selectors can ask.
+    pub fn facts(&self, deliveries: u8) -> Facts<'_> {
+        let never = self.expires == wharfmq_base::Millis::NEVER;
+        Facts {
+            id: self.id,
+            address: &self.address,
+            persistent: self.qos.is_persistent(),
+            priority: self.priority,
+            received: self.received.0,
+            expires: if never { 0 } else { self.expires.0 },
+            deliveries,
+            tag: self.head.tag,
+            head: &self.head.bytes,
+        }
+    }
+}
+
+/// A message as a selector sees it: the header fields of JMS by their names (JMS 1.1, 3.8.1.1), and
+/// ActiveMQ's JMSDestination; everything else by its publisher's name for it.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    facts: &'a Facts<'a>,
+    view: HeadView,
+}
+
+impl Properties for Seen<'_> {
+    fn get(&self, name: &str) -> Value<'_> {
+        let facts = self.facts;
+        if !name.starts_with("JMS") {
+            return (self.view)(facts.tag, facts.head, name);
+        }
+        match name {
+            "JMSPriority" => Value::Int(facts.priority.into()),
+            "JMSDeliveryMode" => {
+                Value::Text(Cow::Borrowed(if facts.persistent { "PERSISTENT" } else { "NON_PERSISTENT" }))
+            }
+            "JMSTimestamp" => Value::Int(facts.received as i64),
+            "JMSExpiration" => Value::Int(facts.expires as i64),
+            "JMSMessageID" => Value::Text(Cow::Owned(facts.id.to_string())),
+            "JMSDestination" => {
+                let scheme = if facts.address.kind == Kind::Queue { "queue" } else { "topic" };
+                Value::Text(Cow::Owned(format!("{scheme}://{}", facts.address.name)))
+            }
+            "JMSRedelivered" => Value::Bool(facts.deliveries > 0),
+            "JMSXDeliveryCount" => Value::Int(i64::from(facts.deliveries) + 1),
+            _ => (self.view)(facts.tag, facts.head, name),
+        }
+    }
+}
