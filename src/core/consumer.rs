@@ -86,15 +86,9 @@ impl CreditPool {
     }
 
     /// Takes one message's worth out; false where there is none.
-    #[expect(dead_code, reason = "for dispatch")]
     pub(crate) fn take(&self) -> bool {
         let take = |left: i64| (left > 0).then_some(left - 1);
         self.messages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
-    }
-
-    #[expect(dead_code, reason = "for dispatch")]
-    fn has_some(&self) -> bool {
-        self.messages.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -121,9 +115,16 @@ pub(crate) struct Consumer {
     pub(crate) generation: u32,
     pub(crate) exclusive: bool,
     pub(crate) count_deliveries: bool,
-    #[expect(dead_code, reason = "for the notes of dead letters")]
     pub(crate) who: ByteString,
     pub(crate) in_flight: InFlight,
+    /// How long it may hold a delivery; 0 without end.
+    pub(crate) lock: Millis,
+    /// Its number among the queue's feeds, where the queue has them.
+    pub(crate) feed: u32,
+    pub(crate) filter: Option<Arc<Filter>>,
+    pool: Option<Arc<CreditPool>>,
+    /// Nothing that waits is for it. It stands aside until something may be.
+    starved: bool,
     priority: i8,
     /// Stands in the ring of its level. Holds exactly for the ready ones that are not exclusive.
     ringed: bool,
@@ -136,7 +137,15 @@ pub(crate) struct Consumer {
 impl Consumer {
     /// Whether it can be given a message.
     fn is_ready(&self) -> bool {
-        self.messages > 0 && self.bytes > 0 && self.in_flight.len() < limits::UNACKED_PER_CONSUMER_MAX
+        self.messages > 0
+            && self.bytes > 0
+            && !self.starved
+            && self.in_flight.len() < limits::UNACKED_PER_CONSUMER_MAX
+    }
+
+    /// Whether it takes only part of the messages or shares its credit.
+    pub(crate) const fn is_choosy(&self) -> bool {
+        self.filter.is_some() || self.pool.is_some()
     }
 
     fn grant(&mut self, credit: Credit) {
@@ -144,22 +153,31 @@ impl Consumer {
         self.bytes = self.bytes.saturating_add(i64::from(credit.bytes));
     }
 
-    fn give(&mut self, entry: Entry) {
+    fn give(&mut self, entry: Entry, first_of_group: bool, now: Millis) -> Option<Lock> {
         debug_assert!(entry.message.is_some(), "what is paged out cannot be given to anybody");
-        let Some(message) = entry.message.clone() else { return };
+        let message = entry.message.clone()?;
         self.messages -= 1;
         self.bytes = self.bytes.saturating_sub(i64::from(entry.size));
         let (deliveries, flags) = (entry.deliveries, entry.flags);
-        let tag = self.in_flight.push(entry);
+        let until = if self.lock == Millis(0) { Millis(0) } else { now.plus(self.lock) };
+        let tag = self.in_flight.push(entry, until);
+        let sub = self.sub;
         self.pending.push(CoreEvent::Deliver(Delivery {
-            sub: self.sub,
+            sub,
             tag,
             message,
             deliveries,
             flags,
-            first_of_group: false,
+            first_of_group,
         }));
+        (until != Millis(0)).then_some(Lock { until, tag })
     }
+}
+
+/// Until when a delivery may be held.
+pub(crate) struct Lock {
+    pub(crate) until: Millis,
+    pub(crate) tag: u64,
 }
 
 /// The consumers of one queue.
@@ -198,6 +216,11 @@ impl Roster {
             count_deliveries: spec.count_deliveries,
             who: spec.who,
             in_flight: InFlight::default(),
+            lock: spec.lock,
+            feed: 0,
+            filter: spec.filter,
+            pool: spec.pool,
+            starved: false,
             priority: spec.priority,
             ringed: false,
             messages: 0,
@@ -231,6 +254,7 @@ impl Roster {
     pub(crate) fn grant(&mut self, key: ConsumerKey, credit: Credit) -> bool {
         let Some(consumer) = self.get_mut(key) else { return false };
         consumer.grant(credit);
+        consumer.starved = false;
         self.refresh(key.slot);
         true
     }
@@ -244,23 +268,82 @@ impl Roster {
     }
 
     /// Gives `entry` to the consumer that [`Roster::next`] named, and passes the turn on.
-    pub(crate) fn give(&mut self, slot: u32, entry: Entry) {
-        let Some(consumer) = self.slab.get_mut(slot as usize) else { return };
+    pub(crate) fn give(
+        &mut self,
+        slot: u32,
+        entry: Entry,
+        first_of_group: bool,
+        now: Millis,
+    ) -> Option<Lock> {
+        let consumer = self.slab.get_mut(slot as usize)?;
         if consumer.pending.is_empty() {
             self.touched.push(slot);
         }
-        consumer.give(entry);
+        let lock = consumer.give(entry, first_of_group, now);
+        self.pass_turn(slot);
+        lock
+    }
+
+    /// The consumer that [`Roster::next`] named has had its turn.
+    fn pass_turn(&mut self, slot: u32) {
+        let Some(consumer) = self.slab.get_mut(slot as usize) else { return };
         if consumer.exclusive {
             return;
         }
-        let ready = consumer.is_ready();
+        let (ready, priority) = (consumer.is_ready(), consumer.priority);
         consumer.ringed = ready;
-        let Some(level) = self.levels.iter_mut().find(|level| !level.ring.is_empty()) else { return };
+        let Some(level) = self.levels.iter_mut().find(|level| level.priority == priority) else { return };
+        debug_assert_eq!(level.ring.front(), Some(&slot), "only the first in the ring has its turn");
         if !ready {
             level.ring.pop_front();
         } else if level.ring.len() > 1 {
             level.ring.rotate_left(1);
         }
+    }
+
+    /// Takes a message's worth out of the pool of the consumer that [`Roster::next`] named; true where
+    /// it has none.
+    pub(crate) fn draw(&self, slot: u32) -> bool {
+        let pool = self.slab.get(slot as usize).and_then(|consumer| consumer.pool.as_ref());
+        pool.is_none_or(|pool| pool.take())
+    }
+
+    /// The consumer that [`Roster::next`] named finds nothing: it stands aside until it is woken.
+    pub(crate) fn starve(&mut self, slot: u32) {
+        if let Some(consumer) = self.slab.get_mut(slot as usize) {
+            consumer.starved = true;
+            self.pass_turn(slot);
+        }
+    }
+
+    /// Something may be there for a consumer that stood aside.
+    pub(crate) fn wake(&mut self, slot: u32) {
+        let Some(consumer) = self.slab.get_mut(slot as usize) else { return };
+        if std::mem::take(&mut consumer.starved) {
+            self.refresh(slot);
+        }
+    }
+
+    /// Wakes everybody.
+    pub(crate) fn wake_all(&mut self) {
+        let starved: Vec<usize> =
+            self.slab.iter().filter(|(_, consumer)| consumer.starved).map(|(slot, _)| slot).collect();
+        starved.into_iter().for_each(|slot| self.wake(slot as u32));
+    }
+
+    /// The consumer in this slot.
+    pub(crate) fn in_slot(&self, slot: u32) -> Option<&Consumer> {
+        self.slab.get(slot as usize)
+    }
+
+    /// The consumer in this slot.
+    pub(crate) fn in_slot_mut(&mut self, slot: u32) -> Option<&mut Consumer> {
+        self.slab.get_mut(slot as usize)
+    }
+
+    /// Whether some consumer takes only part of the messages or shares its credit.
+    pub(crate) fn is_choosy(&self) -> bool {
+        self.slab.iter().any(|(_, consumer)| consumer.is_choosy())
     }
 
     /// Hands the pending deliveries over: one push per consumer.

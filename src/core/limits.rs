@@ -34,3 +34,11 @@ pub const RETAINED_TOPICS_MAX: usize = 10_000_000;
 pub const RETAINED_BYTES_MAX: u64 = 4 << 30;
 /// Longest pause, in milliseconds, to which a back-off grows before a message is delivered again.
 pub const REDELIVERY_DELAY_MAX_MS: u64 = 24 * 3_600 * 1_000;
+/// Identities that one queue remembers against duplicates; beyond it the oldest are forgotten early.
+pub const DEDUP_IDS_MAX: usize = 1 << 20;
+/// Groups of messages whose consumer one queue remembers; beyond it one of them may go to another.
+pub const GROUPS_PER_QUEUE_MAX: usize = 1 << 16;
+/// Messages found ahead for the consumers of one selector.
+pub const FOUND_AHEAD: usize = 1_024;
+/// Time ahead, in milliseconds, from which on the body of a delayed message leaves memory.
+pub const DELAY_RESIDENT_MS: u64 = 5_000;

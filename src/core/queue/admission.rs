@@ -4,7 +4,7 @@ use wharfmq_base::Millis;
 
 use super::Queue;
 use super::stats::Fate;
-use crate::{Arrival, DeadReason, Effects, Entry, Order, Overflow, limits};
+use crate::{Arrival, DeadReason, Effects, Entry, Grouping, Order, Overflow, limits};
 
 /// The answer to [`Queue::admit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,15 @@ impl Queue {
         let factor = if self.policy.overflow == Overflow::DeadLetter { 2 } else { 1 };
         over(messages, self.policy.max_messages.saturating_mul(factor))
             || over(bytes, self.policy.max_bytes.saturating_mul(factor))
+            || self.is_crowded()
+    }
+
+    /// Whether the queue holds more than its share of memory or of the disk. It is full then, whatever its
+    /// own limits are.
+    pub fn is_crowded(&self) -> bool {
+        let stored = self.ledger.bytes - self.ledger.volatile;
+        over(self.ledger.volatile, self.policy.max_volatile_bytes)
+            || over(stored, self.policy.max_stored_bytes)
     }
 
     /// Takes messages in that were admitted, and gives them to consumers that wait. Each comes in its
@@ -76,11 +85,25 @@ impl Queue {
     /// order where it has to be quick.
     pub fn enqueue(&mut self, arrivals: impl Iterator<Item = Arrival>, now: Millis, fx: &mut Effects) {
         let start = fx.settled.len();
-        for Arrival { entry, .. } in arrivals {
+        for Arrival { entry, due, key, dedup } in arrivals {
             self.reserved_messages = self.reserved_messages.saturating_sub(1);
             self.reserved_bytes = self.reserved_bytes.saturating_sub(u64::from(entry.size));
             self.ledger.enter(&entry);
-            self.ready.insert(entry);
+            if let Some(id) = dedup {
+                self.dedup.confirm(&id);
+            }
+            if !entry.group.is_none() && self.policy.groups != Grouping::None {
+                self.begin_choosing();
+            }
+            let order = entry.order;
+            if due > now {
+                self.delay(entry, due, now);
+            } else {
+                self.make_ready(entry);
+            }
+            if let Some(key) = key {
+                self.replace(key, order, fx);
+            }
         }
         self.dispatch(now, fx);
         self.make_room(now, fx);
@@ -113,7 +136,7 @@ impl Queue {
             if entry.expires <= now {
                 self.expire(entry, fx);
             } else if self.policy.overflow == Overflow::DeadLetter {
-                self.die(entry, DeadReason::Overflow, fx);
+                self.die(entry, DeadReason::Overflow, None, fx);
             } else {
                 self.ledger.finish(&entry, Fate::Dropped(DeadReason::Overflow), fx);
             }

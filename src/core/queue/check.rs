@@ -15,6 +15,9 @@ impl Queue {
         self.roster.check();
         self.delayed.check();
         self.dying.check();
+        if let Some(feeds) = &self.feeds {
+            feeds.check(&self.roster);
+        }
         self.check_entries();
         self.check_counts();
         assert!(self.scratch.is_empty());
@@ -23,13 +26,16 @@ impl Queue {
 
     fn check_entries(&self) {
         let mut orders = BTreeSet::new();
-        let mut bytes = 0;
+        let (mut bytes, mut volatile, mut grouped) = (0, 0, 0);
         for entry in self.everything() {
             assert!(orders.insert(entry.order), "{:?} stands in two places", entry.order);
             assert!(self.policy.durable || !entry.at.is_stored());
             assert!(entry.message.is_some() || entry.at.is_stored());
             bytes += u64::from(entry.size);
+            volatile += if entry.at.is_stored() { 0 } else { u64::from(entry.size) };
+            grouped += u64::from(!entry.group.is_none());
         }
+        assert_eq!((self.ledger.volatile, self.ledger.grouped), (volatile, grouped));
         assert_eq!(self.ledger.messages, orders.len() as u64);
         assert_eq!(self.ledger.bytes, bytes);
         assert_eq!(self.in_flight, self.held().count());
@@ -40,8 +46,7 @@ impl Queue {
     fn check_counts(&self) {
         let stats = self.stats();
         assert_eq!(stats.stored(), self.ledger.messages);
-        let gone = stats.acked + stats.dropped.total() + stats.dead_lettered;
-        assert_eq!(stats.enqueued, gone + stats.stored());
+        assert_eq!(stats.imbalance(), 0);
     }
 
     /// Every entry, wherever it is.

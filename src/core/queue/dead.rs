@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use wharfmq_base::Millis;
 
 use super::Queue;
@@ -103,6 +104,9 @@ impl Queue {
         let Some(dead) = self.dying.remove(order) else { return false };
         self.ledger.finish(&dead.entry, Fate::DeadLettered, fx);
         if was_full {
+            self.roster.wake_all();
+        }
+        if was_full || !self.ledger.freed.is_empty() {
             self.conclude(start, now, fx);
         }
         true
@@ -126,23 +130,22 @@ impl Queue {
             self.ledger.counts.expired -= 1;
         }
         if visible_at > now {
-            self.delayed.insert(visible_at, dead.entry);
+            self.delay(dead.entry, visible_at, now);
         } else {
-            self.ready.insert(dead.entry);
+            self.make_ready(dead.entry);
         }
     }
 
     /// Sends an entry, which stands nowhere now, to the dead letters, or drops it by the policy.
-    pub(super) fn die(&mut self, entry: Entry, reason: DeadReason, fx: &mut Effects) {
+    /// `by`: the consumer that failed it or refused it.
+    pub(super) fn die(&mut self, entry: Entry, reason: DeadReason, by: Option<ByteString>, fx: &mut Effects) {
         let target = match reason {
             DeadReason::Expired => &self.policy.expired,
             _ => &self.policy.dead_letter,
         };
         match target {
             DeadLetter::Drop => self.ledger.finish(&entry, Fate::Dropped(reason), fx),
-            DeadLetter::To(_) | DeadLetter::Around(..) => {
-                self.dying.insert(Dead { entry, reason, by: None }, fx)
-            }
+            DeadLetter::To(_) | DeadLetter::Around(..) => self.dying.insert(Dead { entry, reason, by }, fx),
         }
     }
 }

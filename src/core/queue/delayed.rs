@@ -81,8 +81,17 @@ impl Queue {
     pub(super) fn end_delays(&mut self, now: Millis) {
         for _ in 0..limits::SCAN_BUDGET {
             let Some(entry) = self.delayed.pop_visible(now) else { return };
-            self.ready.insert(entry);
+            self.make_ready(entry);
         }
+    }
+
+    /// Keeps an entry from being delivered before `visible_at`. Where that is far away its body leaves
+    /// memory: the log has it.
+    pub(super) fn delay(&mut self, mut entry: Entry, visible_at: Millis, now: Millis) {
+        if entry.at.is_stored() && visible_at.since(now).0 > limits::DELAY_RESIDENT_MS {
+            entry.message = None;
+        }
+        self.delayed.insert(visible_at, entry);
     }
 
     /// The pause before the next delivery of something that failed so many times, by the policy.

@@ -16,7 +16,20 @@ impl Queue {
         fx: &mut Effects,
     ) -> Result<ConsumerKey, AttachError> {
         let start = fx.settled.len();
+        let mut spec = spec;
+        spec.exclusive |= self.policy.single_active;
+        if spec.lock == Millis(0) {
+            spec.lock = self.policy.lock;
+        }
+        if spec.filter.is_some() || spec.pool.is_some() {
+            self.begin_choosing();
+        }
         let key = self.roster.attach(spec)?;
+        if let Some(feeds) = &mut self.feeds
+            && let Some(consumer) = self.roster.get_mut(key)
+        {
+            consumer.feed = feeds.join(key.slot, consumer.filter.as_ref());
+        }
         self.conclude(start, now, fx);
         Ok(key)
     }
@@ -40,6 +53,18 @@ impl Queue {
         self.roster.iter().map(|(key, consumer)| (key, &consumer.outbox, consumer.sub))
     }
 
+    /// Stops giving messages out, or begins again.
+    pub fn set_paused(&mut self, paused: bool, now: Millis, fx: &mut Effects) {
+        self.paused = paused;
+        let start = fx.settled.len();
+        self.conclude(start, now, fx);
+    }
+
+    /// Whether nothing is given out.
+    pub const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// Ends a command that began when `start` messages were settled: gives out what can be given.
     pub(super) fn conclude(&mut self, start: usize, now: Millis, fx: &mut Effects) {
         self.dispatch(now, fx);
@@ -49,20 +74,36 @@ impl Queue {
     /// Gives out what can be given. Looks at no more than a bounded number of expired messages; where
     /// that is not enough, [`Queue::next_deadline`] asks to go on.
     pub(super) fn dispatch(&mut self, now: Millis, fx: &mut Effects) {
+        if self.paused {
+            if let Some(feeds) = &mut self.feeds {
+                feeds.peeked.clear();
+            }
+            return;
+        }
+        if self.feeds.is_some() {
+            return self.dispatch_chosen(now, fx);
+        }
         let mut budget = limits::SCAN_BUDGET;
         let mut wanted = false;
         while let Some(consumer) = self.roster.next() {
             wanted = true;
             let Some(entry) = self.next_ready(now, &mut budget, fx) else { break };
-            self.ledger.counts.dispatched += 1;
-            self.ledger.counts.redelivered += u64::from(entry.deliveries > 0);
-            let top = if self.in_flight == 0 { entry.order } else { self.in_flight_top };
-            self.in_flight_top = top.max(entry.order);
-            self.in_flight += 1;
-            self.roster.give(consumer, entry);
+            self.give(consumer, entry, false, now);
         }
         if wanted {
             self.read_ahead(now, fx);
+        }
+    }
+
+    /// Hands an entry to the consumer whose turn it is.
+    pub(super) fn give(&mut self, slot: u32, entry: Entry, first_of_group: bool, now: Millis) {
+        self.ledger.counts.dispatched += 1;
+        self.ledger.counts.redelivered += u64::from(entry.deliveries > 0);
+        let top = if self.in_flight == 0 { entry.order } else { self.in_flight_top };
+        self.in_flight_top = top.max(entry.order);
+        self.in_flight += 1;
+        if let Some(lock) = self.roster.give(slot, entry, first_of_group, now) {
+            self.locks.insert(lock.until, slot, lock.tag);
         }
     }
 

@@ -7,6 +7,7 @@
 use wharfmq_base::Millis;
 
 use super::Queue;
+use super::feeds::Spot;
 use super::stats::Fate;
 use crate::{DeadLetter, DeadReason, Effects, Entry, Order, limits};
 
@@ -31,11 +32,13 @@ impl Queue {
     /// Time has passed: delays end, expired messages leave. Bounded work; what is left shows in
     /// [`Queue::next_deadline`].
     pub fn on_time(&mut self, now: Millis, fx: &mut Effects) {
-        if self.load_retry_at <= now {
+        if self.load_retry_at > Millis(0) && self.load_retry_at <= now {
             self.load_retry_at = Millis(0);
+            self.roster.wake_all();
         }
         let start = fx.settled.len();
         self.end_delays(now);
+        self.end_locks(now, fx);
         self.sweep(now, fx);
         self.conclude(start, now, fx);
     }
@@ -52,9 +55,16 @@ impl Queue {
     pub(super) fn expire(&mut self, entry: Entry, fx: &mut Effects) {
         self.ledger.counts.expired += 1;
         if entry.at.is_stored() {
-            self.die(entry, DeadReason::Expired, fx);
+            self.die(entry, DeadReason::Expired, None, fx);
         } else {
             self.ledger.finish(&entry, Fate::Dropped(DeadReason::Expired), fx);
+        }
+    }
+
+    /// The entry that stands at `spot` has expired.
+    pub(super) fn expire_at(&mut self, spot: Spot, fx: &mut Effects) {
+        if let Some(entry) = self.ready.remove_at(spot) {
+            self.expire(entry, fx);
         }
     }
 

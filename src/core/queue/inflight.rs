@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use wharfmq_base::Millis;
+
 use crate::{Entry, Order};
 
 /// Which deliveries of a consumer are meant. Tags that are unknown, settled or part of a transaction are
@@ -41,6 +43,8 @@ struct Slot {
     entry: Entry,
     tag: u64,
     state: State,
+    /// The delivery ends by itself at this time; 0: never.
+    lock: Millis,
 }
 
 impl Slot {
@@ -68,10 +72,19 @@ const SQUEEZE_FROM: usize = 64;
 
 impl InFlight {
     /// Adds a delivery; its tag.
-    pub(crate) fn push(&mut self, entry: Entry) -> u64 {
+    pub(crate) fn push(&mut self, entry: Entry, lock: Millis) -> u64 {
         self.last_tag += 1;
-        self.slots.push_back(Slot { entry, tag: self.last_tag, state: State::Open });
+        self.slots.push_back(Slot { entry, tag: self.last_tag, state: State::Open, lock });
         self.last_tag
+    }
+
+    /// Names the open ones of `tags` that are locked, and gives each the lock that `change` answers.
+    pub(crate) fn relock(&mut self, tags: Tags, mut change: impl FnMut(u64, Millis) -> Millis) -> usize {
+        let (first, last) = tags.bounds();
+        let start = self.position(first);
+        let slots = self.slots.range_mut(start..).take_while(|slot| slot.tag <= last);
+        let open = slots.filter(|slot| slot.state == State::Open);
+        open.map(|slot| slot.lock = change(slot.tag, slot.lock)).count()
     }
 
     /// Number of deliveries, open and staged.

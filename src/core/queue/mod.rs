@@ -11,13 +11,18 @@
 
 mod admission;
 mod check;
+mod choose;
 mod dead;
 mod dedup;
 mod delayed;
 mod dispatch;
 mod expiry;
+mod feeds;
+mod groups;
 mod inflight;
+mod keys;
 mod lane;
+mod locks;
 mod paging;
 mod ready;
 mod settle;
@@ -41,15 +46,19 @@ pub use self::stats::{Dropped, QueueStats};
 pub(crate) use self::inflight::InFlight;
 
 use self::dead::Dying;
+use self::dedup::Dedup;
 use self::delayed::Delayed;
 use self::expiry::Sweep;
+use self::feeds::Feeds;
+use self::keys::Keys;
+use self::locks::Locks;
 use self::ready::Ready;
 use self::settle::Orphan;
 use self::stats::Ledger;
 #[cfg(doc)]
 use crate::Effects;
 use crate::consumer::Roster;
-use crate::{Entry, Order, QueueId, QueuePolicy};
+use crate::{Entry, Grouping, Order, QueueId, QueuePolicy};
 
 /// Pause before a message is asked for again that could not be read.
 const LOAD_RETRY: Millis = Millis(1_000);
@@ -62,6 +71,13 @@ pub struct Queue {
     policy: Arc<QueuePolicy>,
     ready: Ready,
     roster: Roster,
+    /// What the selectors of choosy consumers have found; `None` while all consumers take everything.
+    feeds: Option<Box<Feeds>>,
+    /// Nothing is given out.
+    paused: bool,
+    locks: Locks,
+    dedup: Dedup,
+    keys: Keys,
     /// Entries that the consumers hold.
     in_flight: usize,
     /// No entry in flight has a later order.
@@ -90,6 +106,12 @@ impl Queue {
         Self {
             id,
             ready: Ready::new(policy.priority),
+            feeds: None,
+            paused: policy.paused,
+            locks: Locks::default(),
+            dedup: Dedup::default(),
+            keys: Keys::default(),
+            ledger: Ledger::new(policy.groups == Grouping::Strict),
             policy,
             roster: Roster::default(),
             in_flight: 0,
@@ -97,7 +119,6 @@ impl Queue {
             orphans: BTreeMap::new(),
             delayed: Delayed::default(),
             dying: Dying::default(),
-            ledger: Ledger::default(),
             reserved_messages: 0,
             reserved_bytes: 0,
             blocks: false,
@@ -120,6 +141,7 @@ impl Queue {
 
     /// Changes its settings. Whether priorities are looked at changes only while nothing waits.
     pub fn set_policy(&mut self, policy: Arc<QueuePolicy>) {
+        self.ledger.set_strict(policy.groups == Grouping::Strict);
         if self.ready.len() == 0 {
             self.ready = Ready::new(policy.priority);
         }

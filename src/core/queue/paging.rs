@@ -9,7 +9,7 @@ use super::{LOAD_RETRY, Queue};
 use crate::{Effects, Message, Order, limits};
 
 impl Ready {
-    fn loaded(&mut self, order: Order, message: &Arc<Message>) {
+    pub(super) fn loaded(&mut self, order: Order, message: &Arc<Message>) {
         let size = self.lanes.iter_mut().find_map(|lane| lane.loaded(order, message));
         self.resident_changed(size.unwrap_or(0), 0);
     }
@@ -35,8 +35,18 @@ impl Queue {
             if self.loading == Some(order) {
                 self.loading = None;
             }
-            if !self.dying.loaded(order, &message, fx) {
-                self.ready.loaded(order, &message);
+            if self.dying.loaded(order, &message, fx) {
+                continue;
+            }
+            match &mut self.feeds {
+                Some(feeds) => {
+                    if feeds.wanted.contains(&order) {
+                        self.ready.loaded(order, &message);
+                    }
+                    feeds.peeked.insert(order, message);
+                    feeds.answered(order, &mut self.roster);
+                }
+                None => self.ready.loaded(order, &message),
             }
         }
         self.conclude(start, now, fx);
@@ -50,6 +60,9 @@ impl Queue {
         for order in orders {
             if self.loading == Some(order) {
                 self.loading = None;
+            }
+            if let Some(feeds) = &mut self.feeds {
+                feeds.answered(order, &mut self.roster);
             }
             if let Some(dead) = self.dying.take_unloaded(order) {
                 self.revive(dead, now.plus(LOAD_RETRY), now);

@@ -2,6 +2,7 @@
 
 use wharfmq_base::Millis;
 
+use super::feeds::Spot;
 use super::lane::Lane;
 use super::window::Paging;
 use crate::{Entry, Order};
@@ -73,6 +74,33 @@ impl Ready {
             self.resident += u64::from(entry.size);
         }
         self.lanes[at].insert(entry);
+    }
+
+    /// Where an entry stands or would stand: its lane and its order.
+    pub(super) const fn spot_of(&self, entry: &Entry) -> Spot {
+        (self.lane_of(entry.priority) as u8, entry.order)
+    }
+
+    /// The entry at `spot`.
+    pub(super) fn at(&self, (lane, order): Spot) -> Option<&Entry> {
+        self.lanes.get(usize::from(lane))?.entries.get(order)
+    }
+
+    /// Takes out the entry at `spot`.
+    pub(super) fn remove_at(&mut self, (lane, order): Spot) -> Option<Entry> {
+        let at = usize::from(lane);
+        let entry = self.lanes.get_mut(at)?.remove(order)?;
+        self.forget(at, &entry);
+        Some(entry)
+    }
+
+    /// The entries from `spot` on, in the order in which consumers get them.
+    pub(super) fn from(&self, (lane, order): Spot) -> impl Iterator<Item = (Spot, &Entry)> {
+        let lanes = self.lanes.iter().enumerate().skip(usize::from(lane));
+        lanes.flat_map(move |(at, of)| {
+            let from = if at == usize::from(lane) { order } else { Order(0) };
+            of.entries.range(from).map(move |entry| ((at as u8, entry.order), entry))
+        })
     }
 
     /// The next in line, without taking it.

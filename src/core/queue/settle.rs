@@ -1,11 +1,15 @@
 //! What consumers say of their deliveries.
 
+use bytestring::ByteString;
 use wharfmq_base::Millis;
 
 use super::Queue;
 use super::inflight::Tags;
 use super::stats::Fate;
-use crate::{ConsumerKey, DeadReason, Effects, Entry, Order};
+use crate::{ConsumerKey, DeadReason, Effects, Entry, Grouping, Nack, Order};
+
+/// The consumer of what was acknowledged before a restart.
+const NOBODY: ConsumerKey = ConsumerKey { slot: u32::MAX, generation: 0 };
 
 /// What became of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +50,18 @@ pub(super) struct Orphan {
     pub(super) entry: Entry,
     /// Whether a rollback counts as a failed delivery.
     count: bool,
+    by: Option<ByteString>,
 }
 
 /// How an entry goes back.
-#[derive(Clone, Copy)]
-struct Return {
+#[derive(Clone)]
+pub(super) struct Return {
     /// The pause before the next delivery; `None` as the policy has it.
-    delay: Option<Millis>,
-    count: bool,
+    pub(super) delay: Option<Millis>,
+    /// Whether it is a failed delivery.
+    pub(super) count: bool,
+    /// Who had it.
+    pub(super) by: Option<ByteString>,
 }
 
 impl Queue {
@@ -67,12 +75,14 @@ impl Queue {
         fx: &mut Effects,
     ) -> usize {
         let start = fx.settled.len();
+        self.forget_locks(key, tags);
         let Some(consumer) = self.roster.get_mut(key) else { return 0 };
-        let count_deliveries = consumer.count_deliveries;
+        let mut how = Return { delay: None, count: consumer.count_deliveries, by: None };
         let found = if outcome == Outcome::Accept {
             let ledger = &mut self.ledger;
             consumer.in_flight.take(tags, |_, entry| ledger.finish(&entry, Fate::Acked, fx))
         } else {
+            how.by = Some(consumer.who.clone());
             let scratch = &mut self.scratch;
             consumer.in_flight.take(tags, |_, entry| scratch.push(entry))
         };
@@ -81,7 +91,7 @@ impl Queue {
         }
         self.in_flight -= found;
         self.roster.refresh(key.slot);
-        self.settle_scratch(outcome, count_deliveries, now, fx);
+        self.settle_scratch(outcome, &how, now, fx);
         self.conclude(start, now, fx);
         found
     }
@@ -90,19 +100,25 @@ impl Queue {
     /// tag `handled` count as failed (0: none, [`u64::MAX`]: all), later ones were never handled and
     /// don't count. Staged deliveries wait for their transaction. False where it is unknown.
     pub fn detach(&mut self, key: ConsumerKey, handled: u64, now: Millis, fx: &mut Effects) -> bool {
+        self.forget_locks(key, Tags::UpTo(u64::MAX));
         let Some(consumer) = self.roster.detach(key) else { return false };
         let start = fx.settled.len();
-        let count_deliveries = consumer.count_deliveries;
+        if let Some(feeds) = &mut self.feeds {
+            feeds.leave(key.slot, consumer.feed, &mut self.roster);
+            self.roster.wake_all();
+        }
+        let (count_deliveries, by) = (consumer.count_deliveries, Some(consumer.who));
         self.in_flight -= consumer.in_flight.len();
         // The latest first: each of the others then belongs in front of the one before.
         for (tag, staged, entry) in consumer.in_flight.into_all().rev() {
             if staged {
-                self.orphans.insert(entry.order, Orphan { entry, count: count_deliveries });
+                self.orphans.insert(entry.order, Orphan { entry, count: count_deliveries, by: by.clone() });
             } else {
                 let count = count_deliveries && tag <= handled;
-                self.give_back(entry, Return { delay: Some(Millis(0)), count }, now, fx);
+                self.give_back(entry, Return { delay: Some(Millis(0)), count, by: by.clone() }, now, fx);
             }
         }
+        self.stop_choosing();
         self.conclude(start, now, fx);
         true
     }
@@ -110,6 +126,7 @@ impl Queue {
     /// Accepts deliveries as part of a transaction: they stay in flight, marked, until
     /// [`Queue::commit_staged`] or [`Queue::unstage`]. How many were found; each is added to `into`.
     pub fn stage(&mut self, key: ConsumerKey, tags: Tags, into: &mut Vec<Staged>) -> usize {
+        self.forget_locks(key, tags);
         let Some(consumer) = self.roster.get_mut(key) else { return 0 };
         consumer.in_flight.stage(tags, |tag, entry| {
             into.push(Staged { consumer: key, tag, order: entry.order, stored: entry.at.is_stored() });
@@ -123,15 +140,41 @@ impl Queue {
         let mut found = 0;
         for delivery in staged {
             if let Some(consumer) = self.roster.get_mut(delivery.consumer) {
-                found += usize::from(consumer.in_flight.unstage(delivery.tag));
+                let unstaged = consumer.in_flight.unstage(delivery.tag);
+                found += usize::from(unstaged);
+                let lock = consumer.lock;
+                if unstaged && lock > Millis(0) {
+                    self.extend(delivery.consumer, Tags::One(delivery.tag), now.plus(lock));
+                }
             } else if let Some(orphan) = self.orphans.remove(&delivery.order) {
                 found += 1;
-                let how = Return { delay: Some(Millis(0)), count: orphan.count };
+                let how = Return { delay: Some(Millis(0)), count: orphan.count, by: orphan.by };
                 self.give_back(orphan.entry, how, now, fx);
             }
         }
         self.conclude(start, now, fx);
         found
+    }
+
+    /// Takes messages that a prepared transaction has acknowledged out of what waits, after a restart: they
+    /// are its own again. Answers those that were found.
+    pub fn claim_orders(&mut self, orders: &[Order]) -> Vec<Staged> {
+        let mut claimed = Vec::new();
+        for &order in orders {
+            let Some(entry) = self.ready.remove(order).or_else(|| self.delayed.remove(order)) else {
+                continue;
+            };
+            let stored = entry.at.is_stored();
+            if !entry.group.is_none() && self.policy.groups == Grouping::Strict {
+                self.begin_choosing();
+                if let Some(feeds) = &mut self.feeds {
+                    feeds.strict.begin(entry.group, order);
+                }
+            }
+            self.orphans.insert(order, Orphan { entry, count: true, by: None });
+            claimed.push(Staged { consumer: NOBODY, tag: 0, order, stored });
+        }
+        claimed
     }
 
     /// The transaction is in the log, in a batch that names the stored ones of these: they are done
@@ -159,19 +202,23 @@ impl Queue {
     }
 
     /// Applies `outcome` to the entries that were just taken from their consumer.
-    fn settle_scratch(&mut self, outcome: Outcome, counts: bool, now: Millis, fx: &mut Effects) {
+    fn settle_scratch(&mut self, outcome: Outcome, how: &Return, now: Millis, fx: &mut Effects) {
         let mut taken = std::mem::take(&mut self.scratch);
         // The latest first, as in `detach`.
         for entry in taken.drain(..).rev() {
             match outcome {
                 Outcome::Accept => {}
-                Outcome::Reject => self.die(entry, DeadReason::Rejected, fx),
-                Outcome::Retry | Outcome::Nack => {
-                    self.give_back(entry, Return { delay: None, count: counts }, now, fx)
+                Outcome::Reject => self.die(entry, DeadReason::Rejected, how.by.clone(), fx),
+                Outcome::Nack if self.policy.nack == Nack::Discard => {
+                    self.ledger.finish(&entry, Fate::Dropped(DeadReason::Rejected), fx);
                 }
+                Outcome::Nack if self.policy.nack == Nack::DeadLetter => {
+                    self.die(entry, DeadReason::Rejected, how.by.clone(), fx);
+                }
+                Outcome::Retry | Outcome::Nack => self.give_back(entry, how.clone(), now, fx),
                 Outcome::Requeue { delay, count } => {
-                    let count = count && counts;
-                    self.give_back(entry, Return { delay: Some(delay), count }, now, fx);
+                    let how = Return { delay: Some(delay), count: count && how.count, by: how.by.clone() };
+                    self.give_back(entry, how, now, fx);
                 }
             }
         }
@@ -179,7 +226,7 @@ impl Queue {
     }
 
     /// Puts an entry back into its place, or among the dead letters where it has failed too often.
-    fn give_back(&mut self, mut entry: Entry, how: Return, now: Millis, fx: &mut Effects) {
+    pub(super) fn give_back(&mut self, mut entry: Entry, how: Return, now: Millis, fx: &mut Effects) {
         if how.count {
             entry.deliveries = entry.deliveries.saturating_add(1);
             if entry.at.is_stored() {
@@ -187,15 +234,15 @@ impl Queue {
             }
             let max = self.policy.max_deliveries;
             if max > 0 && entry.deliveries >= max {
-                self.die(entry, DeadReason::MaxDeliveries, fx);
+                self.die(entry, DeadReason::MaxDeliveries, how.by, fx);
                 return;
             }
         }
         let delay = how.delay.unwrap_or_else(|| self.redelivery_delay(entry.deliveries));
         if delay > Millis(0) {
-            self.delayed.insert(now.plus(delay), entry);
+            self.delay(entry, now.plus(delay), now);
         } else {
-            self.ready.insert(entry);
+            self.make_ready(entry);
         }
     }
 }

@@ -3,7 +3,7 @@
 use wharfmq_base::Millis;
 
 use super::Queue;
-use crate::{DeadReason, Effects, Entry};
+use crate::{DeadReason, Effects, Entry, GroupId, Order};
 
 /// A queue's numbers, exact and of one moment:
 /// `enqueued == acked + dropped.total() + dead_lettered + stored()`.
@@ -41,12 +41,25 @@ pub struct QueueStats {
     pub dead_lettered: u64,
     /// Times the dead-letter queue refused a message.
     pub exhumed: u64,
+    /// Deliveries that were taken back because they were held for too long.
+    pub lock_expired: u64,
+    /// Messages that were not taken in because they had been seen before.
+    pub duplicates: u64,
+    /// Bytes of the messages that live in memory only.
+    pub volatile_bytes: u64,
 }
 
 impl QueueStats {
     /// Messages in the queue, in whatever state.
     pub const fn stored(&self) -> u64 {
         self.ready + self.in_flight + self.delayed + self.dying
+    }
+
+    /// Messages that came in and are neither there nor accounted for; less than 0 where there are more
+    /// than came in. Always 0.
+    pub const fn imbalance(&self) -> i64 {
+        let gone = self.acked + self.dropped.total() + self.dead_lettered;
+        self.enqueued.wrapping_sub(gone + self.stored()) as i64
     }
 }
 
@@ -61,12 +74,14 @@ pub struct Dropped {
     pub overflow: u64,
     /// An operator purged the queue.
     pub purged: u64,
+    /// A later message of the same key took their place.
+    pub replaced: u64,
 }
 
 impl Dropped {
     /// All of them.
     pub const fn total(&self) -> u64 {
-        self.expired + self.poison + self.overflow + self.purged
+        self.expired + self.poison + self.overflow + self.purged + self.replaced
     }
 }
 
@@ -81,6 +96,7 @@ pub(super) enum Fate {
     DeadLettered,
     Dropped(DeadReason),
     Purged,
+    Replaced,
 }
 
 /// Totals of a queue, kept apart so that an entry can be counted out while its consumer is borrowed.
@@ -91,19 +107,45 @@ pub(super) struct Ledger {
     /// Messages in whatever state.
     pub(super) messages: u64,
     pub(super) bytes: u64,
+    /// Bytes of those that are not stored.
+    pub(super) volatile: u64,
+    /// Messages that belong to a group.
+    pub(super) grouped: u64,
+    /// Messages of groups that are done with, where something may wait for that.
+    pub(super) freed: Vec<(GroupId, Order)>,
+    strict: bool,
 }
 
 impl Ledger {
+    /// An empty one; `strict`: whether groups wait for their messages.
+    pub(super) fn new(strict: bool) -> Self {
+        Self { strict, ..Self::default() }
+    }
+
+    pub(super) const fn set_strict(&mut self, strict: bool) {
+        self.strict = strict;
+    }
+
     pub(super) fn enter(&mut self, entry: &Entry) {
         self.counts.enqueued += 1;
         self.messages += 1;
         self.bytes += u64::from(entry.size);
+        if !entry.at.is_stored() {
+            self.volatile += u64::from(entry.size);
+        }
+        self.grouped += u64::from(!entry.group.is_none());
     }
 
     /// Counts an entry out and names the records that are done with.
     pub(super) fn finish(&mut self, entry: &Entry, fate: Fate, fx: &mut Effects) {
         self.messages -= 1;
         self.bytes -= u64::from(entry.size);
+        if !entry.group.is_none() {
+            self.grouped -= 1;
+            if self.strict {
+                self.freed.push((entry.group, entry.order));
+            }
+        }
         let dropped = &mut self.counts.dropped;
         match fate {
             Fate::Acked | Fate::Committed => self.counts.acked += 1,
@@ -112,8 +154,10 @@ impl Ledger {
             Fate::Dropped(DeadReason::Overflow) => dropped.overflow += 1,
             Fate::Dropped(DeadReason::MaxDeliveries | DeadReason::Rejected) => dropped.poison += 1,
             Fate::Purged => dropped.purged += 1,
+            Fate::Replaced => dropped.replaced += 1,
         }
         if !entry.at.is_stored() {
+            self.volatile -= u64::from(entry.size);
             return;
         }
         if !matches!(fate, Fate::Committed | Fate::DeadLettered) {
@@ -134,6 +178,7 @@ impl Queue {
             bytes: self.ledger.bytes,
             resident_bytes: self.ready.resident(),
             consumers: self.roster.len() as u64,
+            volatile_bytes: self.ledger.volatile,
             ..self.ledger.counts
         }
     }
@@ -142,6 +187,8 @@ impl Queue {
     pub fn next_deadline(&self) -> Option<Millis> {
         let delayed = self.delayed.next_visible();
         let retry = (self.load_retry_at > Millis(0)).then_some(self.load_retry_at);
-        [delayed, self.sweep_deadline(), retry].into_iter().flatten().min()
+        let unfinished = self.feeds.as_ref().is_some_and(|feeds| feeds.unfinished).then_some(Millis(0));
+        let ends = [delayed, self.sweep_deadline(), retry, self.locks.next_end(), unfinished];
+        ends.into_iter().flatten().min()
     }
 }

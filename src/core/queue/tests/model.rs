@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wharfmq_base::Millis;
 
-use crate::{Admission, DeadLetter, DeadReason, Dropped, Outcome, Overflow, QueuePolicy, QueueStats};
+use crate::{Admission, DeadLetter, DeadReason, Dropped, Outcome, Overflow, QueuePolicy, QueueStats, limits};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Place {
@@ -265,6 +265,7 @@ impl Model {
             dying: count(|place| matches!(place, Place::Dying(_))),
             bytes: bytes(&mut self.items.iter()),
             resident_bytes: bytes(&mut self.items.iter().filter(resident)),
+            volatile_bytes: bytes(&mut self.items.iter().filter(|item| !item.stored)),
             consumers: self.members.iter().filter(|member| !member.gone).count() as u64,
             ..self.stats
         }
@@ -347,6 +348,7 @@ impl Model {
         };
         let delay = delay.unwrap_or_else(|| backoff() as u64);
         item.place = if delay > 0 { Place::Delayed(now + delay) } else { Place::Ready };
+        item.paged |= item.stored && delay > limits::DELAY_RESIDENT_MS;
     }
 
     fn expire(&mut self, order: u64) {
@@ -380,7 +382,9 @@ impl Model {
     fn revive(&mut self, order: u64, reason: DeadReason, visible_at: u64, now: u64) {
         self.stats.expired -= u64::from(reason == DeadReason::Expired);
         let place = if visible_at > now { Place::Delayed(visible_at) } else { Place::Ready };
-        self.item(order).place = place;
+        let item = self.item(order);
+        item.place = place;
+        item.paged |= item.stored && visible_at > now + limits::DELAY_RESIDENT_MS;
     }
 
     fn finish(&mut self, order: u64, record: bool) {
