@@ -1,9 +1,11 @@
 //! Tests of the queue.
 
+mod choice;
 mod delivery;
 mod kit;
 mod memory;
 mod model;
 mod random;
 mod replay;
+mod terms;
 mod trouble;
