@@ -139,6 +139,9 @@ pub(crate) struct StompQueue {
     /// Send persistent:false
     #[arg(long)]
     pub(crate) non_persistent: bool,
+    /// Give each consumer a selector of its own, for the messages of one producer; as many of both
+    #[arg(long)]
+    pub(crate) selectors: bool,
 }
 
 #[derive(Debug, clap::Args)]

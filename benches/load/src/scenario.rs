@@ -85,7 +85,10 @@ fn mqtt_pubsub(mode: &MqttPubsub) -> Result<Report> {
 fn stomp_queue(mode: &StompQueue) -> Result<Report> {
     let setup = Setup::new(&mode.broker, mode.producers, mode.producers + mode.consumers, mode.pace.size)?;
     let destination = mode.destination.clone().unwrap_or_else(|| format!("/queue/load-{:08x}", setup.run));
-    let mut links = setup.consumers(mode.consumers, &destination, mode.ack, mode.prefetch)?;
+    if mode.selectors && mode.consumers != mode.producers {
+        return Fault::broken("--selectors needs as many consumers as producers");
+    }
+    let mut links = setup.consumers(mode.consumers, &destination, mode.ack, mode.prefetch, mode.selectors)?;
     let rate = mode.pace.rate.map(|rate| rate / mode.producers as f64);
     links.extend(setup.producers(
         &destination,
@@ -93,6 +96,7 @@ fn stomp_queue(mode: &StompQueue) -> Result<Report> {
         mode.pace.size,
         mode.pace.window,
         rate,
+        mode.selectors,
     )?);
     let mut plan = setup.plan("stomp-queue", &mode.pace, usize::from(mode.consumers > 0), true);
     if mode.consumers == 0 {
@@ -104,7 +108,7 @@ fn stomp_queue(mode: &StompQueue) -> Result<Report> {
 
 fn stomp_fill(mode: &StompFill) -> Result<Report> {
     let setup = Setup::new(&mode.broker, mode.producers, mode.producers, mode.size)?;
-    let links = setup.producers(&mode.destination, true, mode.size, mode.window, None)?;
+    let links = setup.producers(&mode.destination, true, mode.size, mode.window, None, false)?;
     let plan = Plan {
         span: Span::Count(share(mode.count, mode.producers)?),
         warmup: 0,
@@ -115,7 +119,7 @@ fn stomp_fill(mode: &StompFill) -> Result<Report> {
 
 fn stomp_drain(mode: &StompDrain) -> Result<Report> {
     let setup = Setup::new(&mode.broker, mode.producers, mode.consumers, mode.size)?;
-    let links = setup.consumers(mode.consumers, &mode.destination, mode.ack, mode.prefetch)?;
+    let links = setup.consumers(mode.consumers, &mode.destination, mode.ack, mode.prefetch, false)?;
     let plan = Plan {
         run: None,
         size: mode.size.max(crate::stamp::LEN),
@@ -191,10 +195,17 @@ impl<'a> Setup<'a> {
         Stamp { run: self.run, producer: producer as u32, seq: 0, sent: 0 }.payload(size)
     }
 
-    fn consumers(&self, count: usize, destination: &str, ack: Ack, prefetch: u32) -> Result<Vec<Link>> {
-        let subscribe = stomp::subscribe(destination, ack, prefetch);
-        let link = |_| {
-            let mut link = self.stomp(ack, subscribe.clone())?;
+    fn consumers(
+        &self,
+        count: usize,
+        destination: &str,
+        ack: Ack,
+        prefetch: u32,
+        lanes: bool,
+    ) -> Result<Vec<Link>> {
+        let link = |at| {
+            let subscribe = stomp::subscribe(destination, ack, prefetch, lanes.then_some(at));
+            let mut link = self.stomp(ack, subscribe)?;
             link.ledger = Some(0);
             Ok(link)
         };
@@ -208,10 +219,11 @@ impl<'a> Setup<'a> {
         size: usize,
         window: u32,
         rate: Option<f64>,
+        lanes: bool,
     ) -> Result<Vec<Link>> {
         let link = |at| {
             let mut link = self.stomp(Ack::Auto, Vec::new())?;
-            let template = stomp::send(destination, persistent, &self.payload(at, size));
+            let template = stomp::send(destination, persistent, lanes.then_some(at), &self.payload(at, size));
             link.flow = Some(Flow::new(template, at, Some(window), rate, self.clock.now()));
             Ok(link)
         };

@@ -37,14 +37,17 @@ pub(crate) fn connect(stream: &mut TcpStream, login: Option<(&str, &str)>) -> Re
 }
 
 /// SUBSCRIBE; the two headers for the prefetch are those of RabbitMQ and of ActiveMQ.
-pub(crate) fn subscribe(destination: &str, ack: Ack, prefetch: u32) -> Vec<u8> {
+///
+/// `lane`: only what the producer of this number has sent.
+pub(crate) fn subscribe(destination: &str, ack: Ack, prefetch: u32, lane: Option<usize>) -> Vec<u8> {
+    let selector = lane.map_or(String::new(), |lane| format!("selector:lane = 'producer-{lane}'\n"));
     let ack = match ack {
         Ack::Auto => "auto",
         Ack::Client => "client",
         Ack::ClientIndividual => "client-individual",
     };
     format!(
-        "SUBSCRIBE\nid:0\ndestination:{destination}\nack:{ack}\n\
+        "SUBSCRIBE\nid:0\ndestination:{destination}\nack:{ack}\n{selector}\
          prefetch-count:{prefetch}\nactivemq.prefetchSize:{prefetch}\n\n\0"
     )
     .into_bytes()
@@ -56,13 +59,14 @@ pub(crate) const DISCONNECT: &[u8] = b"DISCONNECT\nreceipt:bye\n\n\0";
 /// How that receipt ends.
 pub(crate) const DISCONNECTED: &[u8] = b"receipt-id:bye\n\n\0";
 
-/// SEND that asks for a receipt.
-pub(crate) fn send(destination: &str, persistent: bool, payload: &[u8]) -> Template {
+/// SEND that asks for a receipt. `lane`: the producer's number, for the selectors of [`subscribe`].
+pub(crate) fn send(destination: &str, persistent: bool, lane: Option<usize>, payload: &[u8]) -> Template {
+    let lane = lane.map_or(String::new(), |lane| format!("lane:producer-{lane}\n"));
     let head = "SEND\nreceipt:";
     // A message is not persistent unless it says so; some brokers take the word "false" for more than that.
     let persistent = if persistent { "persistent:true\n" } else { "" };
     let mut frame = format!(
-        "{head}{:0DIGITS$}\ndestination:{destination}\n{persistent}content-length:{}\n\n",
+        "{head}{:0DIGITS$}\ndestination:{destination}\n{persistent}{lane}content-length:{}\n\n",
         0,
         payload.len()
     )
@@ -228,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_template_holds_its_receipt_and_payload() {
-        let template = send("/queue/a", true, &[1; 30]);
+        let template = send("/queue/a", true, None, &[1; 30]);
         assert_eq!(template.id_at, IdAt::Decimal(13));
         assert_eq!(&template.frame[13..24], b"0000000000\n");
         assert_eq!(&template.frame[template.payload_at..], [[1; 30].as_slice(), &[0]].concat());
