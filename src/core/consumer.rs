@@ -35,7 +35,8 @@ pub struct ConsumeSpec {
     pub credit: Credit,
     /// Consumers of a higher priority are served first as long as they have credit.
     pub priority: i8,
-    /// The first exclusive consumer of a queue gets everything until it is gone.
+    /// One exclusive consumer of a queue gets everything while it is there: of the highest priority the
+    /// first.
     pub exclusive: bool,
     /// Whether its failed deliveries count towards `max_deliveries`. False for MQTT sessions.
     pub count_deliveries: bool,
@@ -187,7 +188,7 @@ pub(crate) struct Roster {
     generation: u32,
     /// Highest priority first.
     levels: Vec<Level>,
-    /// In the order they came; only the first is served.
+    /// The highest priority first, then in the order they came; only the first is served.
     exclusive: VecDeque<u32>,
     /// Those with pending deliveries.
     touched: Vec<u32>,
@@ -230,7 +231,10 @@ impl Roster {
         consumer.grant(spec.credit);
         let slot = self.slab.insert(consumer) as u32;
         if spec.exclusive {
-            self.exclusive.push_back(slot);
+            let before =
+                |other: &&u32| self.in_slot(**other).is_some_and(|other| other.priority >= spec.priority);
+            let at = self.exclusive.iter().take_while(before).count();
+            self.exclusive.insert(at, slot);
         } else {
             self.join_level(spec.priority);
         }

@@ -300,8 +300,9 @@ impl Model {
     }
 
     fn next_consumer(&self) -> Option<usize> {
-        let exclusive = self.members.iter().position(|member| member.exclusive && !member.gone);
-        match exclusive {
+        let exclusive =
+            (0..self.members.len()).filter(|n| self.members[*n].exclusive && !self.members[*n].gone);
+        match exclusive.min_by_key(|n| std::cmp::Reverse(self.members[*n].priority)) {
             Some(n) => self.is_ready(n).then_some(n),
             None => {
                 let highest = self.ring.iter().map(|&n| self.members[n].priority).max()?;
