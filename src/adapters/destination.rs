@@ -2,13 +2,16 @@
 //!
 //! A canonical name has its levels split by `.`, with the wildcards `*` and `>`. MQTT maps to it by
 //! swapping `/` with `.`, `+` with `*` and `#` with `>`, each both ways, so that every legal name comes
-//! back as it went. STOMP names are canonical already, behind a prefix that tells queue from topic.
+//! back as it went. STOMP names are canonical already, behind a prefix that tells queue from topic, and
+//! temporary destinations from others.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use bytestring::ByteString;
 use wharfmq_core::{Address, Kind, NameError, Pattern};
+
+use crate::broker::is_temporary;
 
 /// The destination that a legal MQTT topic name means: always a topic.
 pub fn mqtt_address(topic: &str) -> Result<Address, NameError> {
@@ -45,36 +48,59 @@ pub struct StompName<'a> {
     pub name: &'a str,
 }
 
-/// Reads `/queue/NAME`, `/topic/NAME`, `queue://NAME` or `topic://NAME`.
+/// Before the name of a queue of the connection's own.
+pub const OWN_QUEUE: &str = "/temp-queue/";
+/// Before the name of a topic of the connection's own.
+pub const OWN_TOPIC: &str = "/temp-topic/";
+/// Before the canonical name of anybody's temporary queue.
+pub const REMOTE_QUEUE: &str = "/remote-temp-queue/";
+/// Before the canonical name of anybody's temporary topic.
+pub const REMOTE_TOPIC: &str = "/remote-temp-topic/";
+
+/// Reads the name of one destination that all connections know by it: `/queue/NAME`, `/topic/NAME`,
+/// `queue://NAME` or `topic://NAME`, and a temporary one as a `reply-to` names it.
 pub fn stomp_name(text: &str) -> Result<StompName<'_>, StompNameError> {
-    const PREFIXES: [(&str, Kind); 4] = [
+    const PREFIXES: [(&str, Kind); 6] = [
         ("/queue/", Kind::Queue),
         ("/topic/", Kind::Topic),
         ("queue://", Kind::Queue),
         ("topic://", Kind::Topic),
+        (REMOTE_QUEUE, Kind::Queue),
+        (REMOTE_TOPIC, Kind::Topic),
     ];
-    const TEMPORARY: [&str; 6] = [
-        "/temp-queue/",
-        "/temp-topic/",
-        "/remote-temp-queue/",
-        "/remote-temp-topic/",
-        "temp-queue://",
-        "temp-topic://",
-    ];
-    if TEMPORARY.iter().any(|prefix| text.starts_with(prefix)) {
-        return Err(StompNameError::Temporary);
-    }
     let stripped = PREFIXES.iter().find_map(|(prefix, kind)| Some((text.strip_prefix(prefix)?, *kind)));
     let Some((name, kind)) = stripped else {
-        return Err(StompNameError::Prefix);
+        return Err(if own_name(text).is_some() { StompNameError::Own } else { StompNameError::Prefix });
     };
+    if text.starts_with("/remote-temp-") && !is_temporary(name) {
+        return Err(StompNameError::Remote);
+    }
     if name.contains(',') {
         return Err(StompNameError::Composite);
     }
-    if name.contains("?consumer.") {
+    if name.contains(OPTIONS) {
         return Err(StompNameError::Options);
     }
     Ok(StompName { kind, name })
+}
+
+/// What stands between a destination and ActiveMQ's options of its consumers; the sign is not a part of
+/// them.
+pub const OPTIONS: &str = "?consumer.";
+
+/// Reads the name of a temporary destination of the connection's own, as only it knows it:
+/// `/temp-queue/NAME`, `/temp-topic/NAME`, `temp-queue://NAME` or `temp-topic://NAME`.
+pub fn own_name(text: &str) -> Option<StompName<'_>> {
+    const PREFIXES: [(&str, Kind); 4] = [
+        (OWN_QUEUE, Kind::Queue),
+        (OWN_TOPIC, Kind::Topic),
+        ("temp-queue://", Kind::Queue),
+        ("temp-topic://", Kind::Topic),
+    ];
+    PREFIXES.iter().find_map(|(prefix, kind)| {
+        let name = text.strip_prefix(prefix)?;
+        Some(StompName { kind: *kind, name })
+    })
 }
 
 impl StompName<'_> {
@@ -100,9 +126,11 @@ pub struct ToStomp<'a>(pub &'a Address);
 impl ToStomp<'_> {
     /// The two parts of the spelling.
     pub fn parts(&self) -> (&'static str, &str) {
-        let prefix = match self.0.kind {
-            Kind::Queue => "/queue/",
-            Kind::Topic => "/topic/",
+        let prefix = match (self.0.kind, is_temporary(&self.0.name)) {
+            (Kind::Queue, false) => "/queue/",
+            (Kind::Topic, false) => "/topic/",
+            (Kind::Queue, true) => REMOTE_QUEUE,
+            (Kind::Topic, true) => REMOTE_TOPIC,
         };
         (prefix, &self.0.name)
     }
@@ -121,8 +149,10 @@ impl fmt::Display for ToStomp<'_> {
 pub enum StompNameError {
     /// None of the known prefixes.
     Prefix,
-    /// A temporary destination.
-    Temporary,
+    /// A temporary destination of the connection's own, which has no name among all.
+    Own,
+    /// A temporary destination of another connection that no `reply-to` can have named.
+    Remote,
     /// Several destinations in one, split by commas.
     Composite,
     /// ActiveMQ's destination options.
@@ -141,13 +171,12 @@ impl fmt::Display for StompNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Prefix => "a destination is written /queue/NAME, /topic/NAME, queue://NAME or topic://NAME",
-            Self::Temporary => "temporary destinations are not supported: use /queue/NAME with a name of your own",
-            Self::Composite => {
-                "a comma in a destination means several destinations, which are not supported: use one frame for each"
+            Self::Own => "a temporary destination of the connection's own cannot be used here",
+            Self::Remote => {
+                "a temporary destination is gone, or never was: send to one as the reply-to of a message names it"
             }
-            Self::Options => {
-                "options in a destination (?consumer.…) are not supported: use the headers of SUBSCRIBE instead"
-            }
+            Self::Composite => "a comma in a destination means several destinations, of which one is meant here",
+            Self::Options => "options in a destination (?consumer.…) cannot be used here",
             Self::Name(error) => return error.fmt(f),
         })
     }
@@ -237,14 +266,19 @@ mod tests {
         let address = stomp_name("/topic/plant.line1.temp").unwrap().address().unwrap();
         assert_eq!(ToStomp(&address).to_string(), "/topic/plant.line1.temp");
         assert_eq!(ToStomp(&Address::queue("a/b")).parts(), ("/queue/", "a/b"));
+        let temporary = stomp_name("/remote-temp-topic/$temp.1.f.x").unwrap();
+        assert_eq!(temporary, StompName { kind: Kind::Topic, name: "$temp.1.f.x" });
+        assert_eq!(ToStomp(&temporary.address().unwrap()).to_string(), "/remote-temp-topic/$temp.1.f.x");
+        assert_eq!(own_name("temp-queue://a/b"), Some(StompName { kind: Kind::Queue, name: "a/b" }));
         assert!(stomp_name("/topic/a.*").unwrap().pattern().unwrap().matches("a.b"));
     }
 
     #[test]
     fn what_stomp_cannot_name() {
-        use StompNameError::{Composite, Name, Options, Prefix, Temporary};
-        assert_eq!(stomp_name("/temp-queue/x"), Err(Temporary));
-        assert_eq!(stomp_name("temp-topic://x"), Err(Temporary));
+        use StompNameError::{Composite, Name, Options, Own, Prefix, Remote};
+        assert_eq!(stomp_name("/temp-queue/x"), Err(Own));
+        assert_eq!(stomp_name("temp-topic://x"), Err(Own));
+        assert_eq!(stomp_name("/remote-temp-queue/orders"), Err(Remote));
         assert_eq!(stomp_name("/queue/a,/queue/b"), Err(Composite));
         assert_eq!(stomp_name("/queue/a?consumer.prefetchSize=10"), Err(Options));
         for text in ["", "a", "queue/a", "/exchange/a", "QUEUE://a", "/queue"] {

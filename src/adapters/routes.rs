@@ -28,6 +28,11 @@ impl Routes {
         Self { naming, last: None, known: Vec::new(), next: 0 }
     }
 
+    /// Whether a destination is spelled as the last one was.
+    pub(super) fn is_last(&self, text: &str) -> bool {
+        self.last.as_ref().is_some_and(|(known, _)| known == text)
+    }
+
     /// The route of a destination, or why there is none. Publishers tend to name the same one again.
     pub(super) fn get(&mut self, text: &str, port: &Port) -> Result<&Arc<Route>, String> {
         let generation = port.generation();

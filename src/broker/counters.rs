@@ -9,6 +9,7 @@ pub struct Counters {
     dead_lettered: AtomicU64,
     dead_refused: AtomicU64,
     lost_on_read: AtomicU64,
+    dropped_temporary: AtomicU64,
 }
 
 /// [`Counters`] at one moment.
@@ -22,6 +23,8 @@ pub struct Totals {
     pub dead_refused: u64,
     /// Stored but no longer readable.
     pub lost_on_read: u64,
+    /// Dropped with the temporary queue they were in.
+    pub dropped_temporary: u64,
 }
 
 impl Counters {
@@ -41,6 +44,10 @@ impl Counters {
         self.lost_on_read.fetch_add(messages, Ordering::Relaxed);
     }
 
+    pub(super) fn dropped_temporary(&self, messages: u64) {
+        self.dropped_temporary.fetch_add(messages, Ordering::Relaxed);
+    }
+
     /// The totals now.
     pub fn totals(&self) -> Totals {
         Totals {
@@ -48,6 +55,7 @@ impl Counters {
             dead_lettered: self.dead_lettered.load(Ordering::Relaxed),
             dead_refused: self.dead_refused.load(Ordering::Relaxed),
             lost_on_read: self.lost_on_read.load(Ordering::Relaxed),
+            dropped_temporary: self.dropped_temporary.load(Ordering::Relaxed),
         }
     }
 }

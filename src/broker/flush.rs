@@ -11,7 +11,7 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use smallvec::{SmallVec, smallvec};
 use wharfmq_base::{Location, Lsn, Millis};
-use wharfmq_core::record::{self, MessagePrefix, RETAINED, kind};
+use wharfmq_core::record::{self, Class, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
     Address, Admission, Arrival, Chunk, ConnId, CoreEvent, DirectTarget, Entry, GroupId, Head, Item, Kind,
     Message, MessageId, Notes, Order, Outbox, QueueCell, QueueId, Run, limits,
@@ -20,7 +20,7 @@ use wharfmq_store::{AppendError, Batch};
 
 use super::settle::{EVERYWHERE, SettledInTx};
 use super::stage::{Stage, StagedRun, expiry};
-use super::{Broker, Now};
+use super::{Broker, Now, Refused};
 
 /// Below this size the bytes of a round are copied, so that the read buffer can be used again at once
 /// and a slow subscriber does not pin it.
@@ -178,6 +178,14 @@ impl Broker {
                 continue;
             }
             let mut queue = bound.queue.lock();
+            if queue.is_deleted() && bound.queue.class == Class::Temporary {
+                let why = Refused::Gone(bound.queue.name.clone()).to_string();
+                drop(queue);
+                for &(slot, _) in &targets {
+                    gathered.unreserve(slot, message);
+                }
+                return Admitted::Refused(why);
+            }
             let denied = match queue.queue().admit(1, u64::from(message.size())) {
                 Admission::Accept => {
                     targets.push((slot, flags));

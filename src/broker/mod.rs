@@ -16,11 +16,13 @@ mod retain;
 mod settle;
 mod stage;
 mod state;
+mod temporary;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod tx;
 pub mod undertaker;
+mod watchers;
 mod writebuf;
 
 use std::fmt;
@@ -38,6 +40,7 @@ pub use counters::{Counters, Totals};
 pub use open::{EXPIRY_KEY, Options, StartError};
 pub use port::{Confirm, Now, Peer, Port};
 pub use queues::{Binding, Refused};
+pub use temporary::{TEMPORARIES_MAX, is_temporary};
 pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};
 pub use writebuf::{SLICES_MAX, WriteBuf};
 
@@ -57,6 +60,8 @@ pub struct Broker {
     states: state::States,
     retained: retain::Retained,
     claims: claims::Claims,
+    temporaries: temporary::Temporaries,
+    watchers: watchers::Watchers,
     counters: Counters,
     ids: ids::Ids,
     queue_ids: AtomicU32,

@@ -10,7 +10,9 @@ use wharfmq_core::{QueueCell, Registry, Router, Settings};
 use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 
 use super::recover::Rebuild;
-use super::{Broker, Clock, Counters, TxLimits, bindings, claims, ids, retain, state, threads};
+use super::{
+    Broker, Clock, Counters, TxLimits, bindings, claims, ids, retain, state, temporary, threads, watchers,
+};
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
 pub const EXPIRY_KEY: &[u8] = b"\xffexpiry";
@@ -57,6 +59,7 @@ impl Broker {
         let (threads, inboxes) = threads::Threads::new();
         let mut rebuild = Rebuild::default();
         let recovered = log.recover(&mut rebuild).map_err(StartError::Recover)?;
+        let started = clock().wall;
         let broker = Arc::new(Self {
             log,
             router: Router::new(),
@@ -66,6 +69,8 @@ impl Broker {
             states: state::States::default(),
             retained: retain::Retained::default(),
             claims: claims::Claims::default(),
+            temporaries: temporary::Temporaries::new(started),
+            watchers: watchers::Watchers::default(),
             counters: Counters::default(),
             ids: ids::Ids::starting_at(1),
             queue_ids: AtomicU32::new(1),

@@ -13,8 +13,9 @@ use wharfmq_core::{ConnId, CoreEvent, Item, Outbox, QueueCell, QueueId, Token, l
 
 use super::flush::{Flushed, Flusher};
 use super::stage::{Stage, StagedState};
+use super::temporary::Own;
 use super::tx::Transactions;
-use super::{Broker, Claim, Consumer, Route, WriteBuf};
+use super::{Broker, Claim, Consumer, Route, WriteBuf, is_temporary};
 
 /// Bytes of publications that one connection may have unconfirmed before its reading pauses.
 const UNCONFIRMED_BYTES_MAX: usize = 4 << 20;
@@ -63,6 +64,10 @@ pub struct Port {
     pub(super) outbox: Arc<Outbox>,
     pub(super) consumers: Vec<Consumer>,
     pub(super) transactions: Transactions,
+    /// `None` for the many that have none.
+    pub(super) temporaries: Option<Box<Own>>,
+    /// Patterns watched with [`Port::watch_queues`].
+    pub(super) watches: usize,
     peer: Arc<Peer>,
     own: Option<QueueId>,
     /// `None` while nothing is staged: most connections are idle.
@@ -104,6 +109,8 @@ impl Port {
             outbox: Outbox::new(conn),
             consumers: Vec::new(),
             transactions: Transactions::default(),
+            temporaries: None,
+            watches: 0,
             peer,
             own: None,
             stage: None,
@@ -136,8 +143,10 @@ impl Port {
     /// Stages a publication, whose spans point into the bytes that the next [`Port::flush`] is given.
     /// `confirm` is answered once it is durable, or at once where nothing stores it. Answers the
     /// publication's index within the stage.
-    pub fn publish(&mut self, route: &Arc<Route>, item: Item, confirm: Option<Token>) -> u32 {
+    pub fn publish(&mut self, route: &Arc<Route>, mut item: Item, confirm: Option<Token>) -> u32 {
         self.publishes = true;
+        // What is retained would outlive the connection.
+        item.retain = item.retain && !is_temporary(&route.address.name);
         let stage = self.stage.get_or_insert_default();
         let index = stage.push(route, item);
         if let Some(token) = confirm {
@@ -329,8 +338,9 @@ impl Port {
         self.broker.claims.claim_now(id, &self.outbox);
     }
 
-    /// The queue of this class and name, if there is one.
+    /// The queue of this class and name, if there is one that is not another connection's own.
     pub fn find(&self, class: Class, name: &ByteString) -> Option<Arc<QueueCell>> {
+        self.may_hold(class, name).ok()?;
         self.broker.queues.find(class, name)
     }
 
@@ -362,6 +372,8 @@ impl Port {
         for consumer in std::mem::take(&mut self.consumers) {
             self.broker.detach(&consumer, u64::MAX, self.now);
         }
+        self.unwatch_all();
+        self.forget_temporaries();
         self.outbox.close();
     }
 }

@@ -6,16 +6,30 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::record::{self, Class, kind};
-use wharfmq_core::{Address, Kind, Message, Pattern, QueueCell, QueueId, QueuePolicy, QueueRole, limits};
+use wharfmq_core::{
+    Address, Kind, Message, NameError, Pattern, QueueCell, QueueId, QueuePolicy, QueueRole, limits,
+};
 use wharfmq_store::AppendError;
 
-use super::{Broker, Port, Route};
+use super::{Broker, Port, Route, TEMPORARIES_MAX, is_temporary, temporary};
 
 /// Why a destination cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The broker has as many queues as it may.
     TooManyQueues,
+    /// A name below `$temp.`, which only a temporary destination has.
+    Reserved,
+    /// A temporary destination whose connection has ended, or that never was.
+    Gone(ByteString),
+    /// Only the connection that made a temporary destination may consume from it.
+    Foreign,
+    /// The connection has [`super::TEMPORARIES_MAX`].
+    TooManyTemporaries,
+    /// The connection, or the broker, watches for as many patterns of queues as it may.
+    TooManyWatches,
+    /// The name of a temporary destination is none.
+    Name(NameError),
     /// The log did not take the definition.
     Log(AppendError),
 }
@@ -26,6 +40,16 @@ impl std::fmt::Display for Refused {
             Self::TooManyQueues => {
                 write!(f, "the broker has {} queues, which is the limit", limits::QUEUES_MAX)
             }
+            Self::Reserved => f.write_str("names below $temp. are those of temporary destinations"),
+            Self::Gone(name) => write!(f, "temporary destination {name} is gone"),
+            Self::Foreign => {
+                f.write_str("only the connection that made a temporary destination may receive from it")
+            }
+            Self::TooManyTemporaries => {
+                write!(f, "a connection may have {TEMPORARIES_MAX} temporary destinations")
+            }
+            Self::TooManyWatches => f.write_str("too many subscriptions to queues by wildcard"),
+            Self::Name(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
         }
     }
@@ -57,7 +81,7 @@ impl Port {
     /// while [`Port::generation`] is the route's.
     pub fn route(&self, address: &Arc<Address>) -> Result<Arc<Route>, Refused> {
         if address.kind == Kind::Queue {
-            self.broker.queue(Class::Queue, &address.name, true)?;
+            self.broker.reach_queue(&address.name)?;
         }
         Ok(self.broker.router.route(address))
     }
@@ -74,6 +98,7 @@ impl Port {
         name: &ByteString,
         durable: bool,
     ) -> Result<(Arc<QueueCell>, bool), Refused> {
+        self.may_hold(class, name)?;
         let opened = self.broker.queue(class, name, durable)?;
         self.appended_until_now();
         Ok(opened)
@@ -86,6 +111,7 @@ impl Port {
 
     /// Binds a queue to a topic pattern, or changes the binding; true where there was one.
     pub fn bind(&mut self, queue: &Arc<QueueCell>, binding: Binding) -> Result<bool, Refused> {
+        self.may_subscribe(&binding.pattern)?;
         let known = self.broker.bind(queue, binding)?;
         self.appended_until_now();
         Ok(known)
@@ -144,6 +170,9 @@ impl Broker {
         if self.queues.len() >= limits::QUEUES_MAX {
             return Err(Refused::TooManyQueues);
         }
+        if class == Class::Queue && is_temporary(name) {
+            return Err(Refused::Reserved);
+        }
         let policy = self.policy(class, name, durable);
         let id = QueueId(self.queue_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let gate = self.gate.read();
@@ -153,7 +182,7 @@ impl Broker {
             self.append_one(kind::DEFINE, &payload)?;
         }
         let cell = QueueCell::new(id, class, name.clone(), policy);
-        if class == Class::Queue {
+        if matches!(class, Class::Queue | Class::Temporary) {
             // First of all, so that whoever finds the queue finds a route to it too. `making` sees to it
             // that there is no other of this name.
             let _ = self.router.define_queue(name, id, Arc::clone(&cell));
@@ -161,7 +190,9 @@ impl Broker {
         let made = self.queues.find_or_insert(class, name, || cell);
         drop(gate);
         drop(making);
-        made.map(|(cell, _)| (cell, false)).ok_or(Refused::TooManyQueues)
+        let (cell, _) = made.ok_or(Refused::TooManyQueues)?;
+        self.watchers.made(&cell);
+        Ok((cell, false))
     }
 
     pub(super) fn policy(&self, class: Class, name: &ByteString, durable: bool) -> Arc<QueuePolicy> {
@@ -175,7 +206,9 @@ impl Broker {
             }
         };
         let policy = self.settings.resolve(role, &address);
-        if policy.durable == durable {
+        if class == Class::Temporary {
+            Arc::new(temporary::policy(&policy))
+        } else if policy.durable == durable {
             policy
         } else {
             Arc::new(QueuePolicy { durable, ..(*policy).clone() })
@@ -224,7 +257,7 @@ impl Broker {
         for binding in self.bindings.forget(queue.id) {
             self.router.unbind(&binding.pattern, queue.id);
         }
-        if queue.class == Class::Queue {
+        if matches!(queue.class, Class::Queue | Class::Temporary) {
             self.router.undefine_queue(&queue.name);
         }
         self.states.forget(queue.id);

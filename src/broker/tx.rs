@@ -11,7 +11,7 @@ use wharfmq_core::{Item, Order, Tags, Token};
 use super::flush::Flusher;
 use super::settle::SettledInTx;
 use super::stage::Stage;
-use super::{Consumer, Port, Route};
+use super::{Consumer, Port, Route, is_temporary};
 
 /// Transactions one connection may have open.
 pub const TRANSACTIONS_MAX: usize = 64;
@@ -107,9 +107,10 @@ impl Port {
         &mut self,
         name: &str,
         route: &Arc<Route>,
-        item: Item,
+        mut item: Item,
         raw: &[u8],
     ) -> Result<(), TxError> {
+        item.retain = item.retain && !is_temporary(&route.address.name);
         let limits = self.broker.tx_limits;
         self.publishes = true;
         let lease = self.broker.memory.lease(u64::from(item.frame.len));

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use wharfmq_base::{RankedMutex, rank};
 
-use crate::{Chunk, Message, Run};
+use crate::{Chunk, Message, QueueCell, Run};
 
 /// Identity of a connection, never used twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,8 @@ pub enum CoreEvent {
     Chunk(Arc<Chunk>, Run),
     /// The consumer of this subscription is gone.
     Revoked(SubTag, Gone),
+    /// A queue was made that a watch of this number waits for.
+    Made(SubTag, Arc<QueueCell>),
     /// The session asked for is now its own.
     Claimed,
     /// Say goodbye and close.

@@ -297,7 +297,7 @@ impl Open {
                     self.kicked = Some(Box::new(gone.clone()));
                     true
                 }
-                CoreEvent::Revoked(..) | CoreEvent::Claimed => true,
+                CoreEvent::Revoked(..) | CoreEvent::Made(..) | CoreEvent::Claimed => true,
             };
             if !done {
                 port.events.push_front(event);

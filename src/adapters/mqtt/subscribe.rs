@@ -87,6 +87,7 @@ impl Open {
     ) -> Result<(SubTag, bool), Reason> {
         let parsed = parse_filter(filter).map_err(|_| Reason::TOPIC_FILTER_INVALID)?;
         let pattern = destination::mqtt_pattern(parsed.filter).map_err(|_| Reason::TOPIC_FILTER_INVALID)?;
+        port.may_subscribe(&pattern).map_err(|_| Reason::NOT_AUTHORIZED)?;
         let sub = Subscription::new(filter, pattern, options, id);
         let known =
             self.subs.iter().position(|known| known.as_ref().is_some_and(|known| *known.filter == *filter));

@@ -67,8 +67,8 @@ impl Open {
         let message: u64 = number.ok_or_else(|| Stop::fault("message-id names no message of this broker"))?;
         match &asked.subscription {
             Some(key) => {
-                let sub = self.subs.tag_of(key).and_then(|tag| self.subs.get_mut(tag));
-                Ok(sub.and_then(|sub| Some((sub.tag, sub.flights.find(message)?))))
+                let mut parts = self.subs.of_key(key);
+                Ok(parts.find_map(|sub| Some((sub.tag, sub.flights.find(message)?))))
             }
             None if self.version == Version::V1_0 => {
                 Ok(self.subs.iter().find_map(|sub| Some((sub.tag, sub.flights.find(message)?))))
@@ -78,6 +78,16 @@ impl Open {
     }
 
     fn settle(&mut self, tag: u32, delivery: u64, accepts: bool) {
+        match self.subs.sent_until(tag, delivery) {
+            None => self.settle_one(tag, delivery, accepts),
+            Some(parts) => {
+                parts.iter().for_each(|&(part, last)| self.settle_one(part, last, accepts));
+                self.subs.forget_settled();
+            }
+        }
+    }
+
+    fn settle_one(&mut self, tag: u32, delivery: u64, accepts: bool) {
         let Some(sub) = self.subs.get_mut(tag).filter(|sub| sub.acknowledges()) else { return };
         let (first, count) = match sub.mode {
             AckMode::Client => sub.flights.take_up_to(delivery),
@@ -98,7 +108,11 @@ impl Open {
             if let Source::Queue(consumer) = &sub.source {
                 port.settle(consumer, Tags::Range(run.first, run.last), run.outcome, credit);
             }
+            if let Some(group) = sub.group {
+                self.subs.give_back(group, credit.messages);
+            }
         }
+        self.subs.refill(port);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use wharfmq_base::Millis;
-use wharfmq_core::{Address, CoreEvent, Order, QueueCell};
+use wharfmq_core::{CoreEvent, Order, QueueCell};
 
 use super::message::{Outgoing, Writer};
 use super::subs::{Source, Sub};
@@ -33,7 +33,8 @@ impl Open {
     /// Sends what browsers have not shown yet. What does not fit follows once there is room for it.
     pub(super) fn browse_on(&mut self, port: &mut Port) {
         let Self { version, spelling, scratch, subs, .. } = self;
-        let mut writer = Writer { version: *version, spelling, scratch };
+        let own = port.temporary_prefix().cloned();
+        let mut writer = Writer { version: *version, spelling, scratch, own };
         let mut unfinished = false;
         for sub in subs.iter_mut() {
             let Source::Browser(browser) = &mut sub.source else { continue };
@@ -72,7 +73,7 @@ fn show(
             }
         }
         if fresh {
-            port.out.with(|out| put_end(sub, queue, writer, out));
+            port.out.with(|out| put_end(sub, out));
             return true;
         }
     }
@@ -80,9 +81,8 @@ fn show(
 }
 
 /// The MESSAGE that says there is no more, as ActiveMQ sends it.
-fn put_end(sub: &Sub, queue: &QueueCell, writer: &mut Writer<'_>, out: &mut BytesMut) {
+fn put_end(sub: &Sub, out: &mut BytesMut) {
     out.extend_from_slice(&sub.start);
     out.extend_from_slice(b"message-id:0\n");
-    out.extend_from_slice(writer.spell(&Arc::new(Address::queue(queue.name.clone()))));
     out.extend_from_slice(b"browser:end\n\n\0");
 }

@@ -38,6 +38,12 @@ impl Flights {
         Some(self.base + at as u64)
     }
 
+    /// Whether a delivery is unacknowledged.
+    pub(super) fn has(&self, tag: u64) -> bool {
+        let at = tag.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
+        at.and_then(|at| self.slots.get(at)).is_some_and(Option::is_some)
+    }
+
     /// Takes one delivery out; how many that were.
     pub(super) fn take(&mut self, tag: u64) -> u32 {
         let at = tag.checked_sub(self.base).and_then(|at| usize::try_from(at).ok());
@@ -81,6 +87,7 @@ mod tests {
         assert_eq!((flights.len(), flights.find(11), flights.find(12)), (5, Some(2), None));
         assert_eq!((flights.take(3), flights.take(2), flights.take(2)), (0, 1, 0));
         assert_eq!(flights.find(11), Some(6));
+        assert!(flights.has(4) && !flights.has(2) && !flights.has(7));
         assert_eq!(flights.take_up_to(4), (1, 2));
         assert_eq!(flights.take_up_to(4).1, 0);
         assert_eq!((flights.take(5), flights.take(u64::MAX), flights.take(0)), (1, 0, 0));

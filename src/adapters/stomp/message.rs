@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::{Address, Chunk, Credit, Delivery, HeadTag, Message, Notes, Outcome, Qos, Run, Tags};
 use wharfmq_stomp::{Command, Encoder, FRAME_END, Version, reescape};
@@ -10,8 +11,9 @@ use wharfmq_stomp::{Command, Encoder, FRAME_END, Version, reescape};
 use super::subs::{Source, Sub};
 use super::{OUT_HIGH, Open};
 use crate::adapters::convert::{self, STOMP, TEXT_LINE};
-use crate::adapters::destination::ToStomp;
+use crate::adapters::destination::{OWN_QUEUE, OWN_TOPIC, REMOTE_QUEUE, REMOTE_TOPIC, ToStomp};
 use crate::broker::Port;
+use crate::broker::undertaker::note;
 
 /// What every message-id begins with; the message's number follows.
 pub(super) const ID_PREFIX: &str = "ID:wharfmq-";
@@ -52,6 +54,8 @@ pub(super) struct Writer<'a> {
     pub(super) version: Version,
     pub(super) spelling: &'a mut Option<Spelling>,
     pub(super) scratch: &'a mut BytesMut,
+    /// What the names of the connection's own temporary destinations begin with, if it has any.
+    pub(super) own: Option<ByteString>,
 }
 
 impl Open {
@@ -66,9 +70,14 @@ impl Open {
         if ack.is_some() {
             sub.flights.push(delivery.tag, message.id.0);
         }
+        let group = sub.group;
         let outgoing = Outgoing::of(message, delivery.deliveries);
-        Writer { version: *version, spelling, scratch }.write(sub, ack, &outgoing, port);
+        let own = port.temporary_prefix().cloned();
+        Writer { version: *version, spelling, scratch, own }.write(sub, ack, &outgoing, port);
         subs.count(tag, message.size());
+        if let Some(group) = group {
+            subs.note_sent(group, tag, delivery.tag);
+        }
         true
     }
 
@@ -76,7 +85,8 @@ impl Open {
     /// false where the rest has to wait.
     pub(super) fn send_chunk(&mut self, chunk: &Chunk, run: &Run, port: &mut Port) -> bool {
         let Self { version, spelling, scratch, subs, cursor, .. } = self;
-        let mut writer = Writer { version: *version, spelling, scratch };
+        let own = port.temporary_prefix().cloned();
+        let mut writer = Writer { version: *version, spelling, scratch, own };
         let items = chunk.items.get(run.start as usize..run.end as usize).unwrap_or_default();
         let every = run.subs.len().max(1);
         loop {
@@ -119,6 +129,10 @@ impl Open {
                 deliveries: 0,
             };
             writer.write(sub, ack, &outgoing, port);
+            if let Some(group) = sub.group {
+                let last = sub.last;
+                subs.note_sent(group, tag.0, last);
+            }
         }
     }
 
@@ -131,12 +145,18 @@ impl Open {
                 let credit = Credit { messages: sub.messages, bytes: sub.bytes };
                 port.settle(consumer, Tags::UpTo(sub.last), Outcome::Accept, credit);
                 sub.bytes = 0;
+                if let Some(group) = sub.group {
+                    let messages = std::mem::take(&mut sub.messages);
+                    self.subs.give_back(group, messages);
+                    continue;
+                }
             } else if sub.bytes >= GRANT_BYTES {
                 port.grant(consumer, Credit { messages: 0, bytes: sub.bytes });
                 sub.bytes = 0;
             }
             sub.messages = 0;
         }
+        self.subs.refill(port);
     }
 }
 
@@ -188,7 +208,7 @@ impl Writer<'_> {
         out.extend_from_slice(if is_old { b"message-id:ID:wharfmq-" } else { b"message-id:ID\\cwharfmq-" });
         put_number(out, outgoing.id);
         out.extend_from_slice(b"\n");
-        out.extend_from_slice(self.spell(outgoing.address));
+        self.put_destination(sub, outgoing, out);
         if let (Some(delivery), Version::V1_2) = (ack, self.version) {
             out.extend_from_slice(b"ack:");
             put_number(out, u64::from(sub.tag));
@@ -209,8 +229,30 @@ impl Writer<'_> {
         }
     }
 
+    /// The destination, unless it is what the subscription's frames begin with. What came to its queue by
+    /// another way names that too.
+    fn put_destination(&mut self, sub: &Sub, outgoing: &Outgoing<'_>, out: &mut BytesMut) {
+        match &sub.from {
+            None => out.extend_from_slice(self.spell(outgoing.address)),
+            Some(from) if from == outgoing.address => {}
+            Some(_) if outgoing.notes.get(note::ORIGINAL_DESTINATION).is_some() => {}
+            Some(_) => {
+                out.extend_from_slice(b"original-");
+                out.extend_from_slice(self.spell(outgoing.address));
+            }
+        }
+    }
+
     /// The publisher's headers, and what the broker noted.
     fn put_head(&mut self, outgoing: &Outgoing<'_>, out: &mut BytesMut) {
+        let start = out.len();
+        self.put_publishers(outgoing, out);
+        if let Some(own) = &self.own {
+            show_own_reply(own, start, out);
+        }
+    }
+
+    fn put_publishers(&mut self, outgoing: &Outgoing<'_>, out: &mut BytesMut) {
         if self.version == Version::V1_2 {
             convert::write_stomp_headers(outgoing.tag, outgoing.head, outgoing.notes, out);
             return;
@@ -236,6 +278,24 @@ impl Writer<'_> {
             *self.spelling = Some(Spelling { address: Arc::clone(address), line });
         }
         self.spelling.as_ref().map_or(&[], |known| &known.line)
+    }
+}
+
+/// Has a `reply-to` behind `start` that is the reader's own temporary destination name it as the reader does.
+fn show_own_reply(own: &str, start: usize, out: &mut BytesMut) {
+    for (remote, ours) in [(REMOTE_QUEUE, OWN_QUEUE), (REMOTE_TOPIC, OWN_TOPIC)] {
+        let line = format!("reply-to:{remote}{own}");
+        let found = memchr::memmem::find(out.get(start..).unwrap_or_default(), line.as_bytes());
+        // At the start of a line only: what stands within one is another header's text.
+        let Some(at) = found.map(|at| start + at) else { continue };
+        if at > start && out.get(at - 1) != Some(&b'\n') {
+            continue;
+        }
+        let tail = out.split_off(at);
+        out.extend_from_slice(b"reply-to:");
+        out.extend_from_slice(ours.as_bytes());
+        out.extend_from_slice(tail.get(line.len()..).unwrap_or_default());
+        return;
     }
 }
 

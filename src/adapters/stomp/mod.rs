@@ -2,16 +2,21 @@
 
 mod ack;
 mod browse;
+mod composite;
 mod connect;
+mod elements;
 mod fault;
 mod flights;
+mod group;
 mod message;
+mod options;
 mod receipts;
 mod send;
 mod subs;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod transformation;
 mod tx;
 
 use bytes::{Buf, BytesMut};
@@ -297,6 +302,10 @@ impl Open {
                     return Err(self.on_gone("a subscription was ended", gone, port));
                 }
                 CoreEvent::Revoked(..) => true,
+                CoreEvent::Made(sub, queue) => {
+                    self.on_made(*sub, queue, port)?;
+                    true
+                }
                 // Never asked for by this adapter: the note to itself that a browser has more to send.
                 CoreEvent::Claimed => {
                     self.browse_on(port);

@@ -9,7 +9,7 @@ use wharfmq_stomp::{Frame, Header, Version};
 
 use super::fault::Stop;
 use super::receipts::SILENT;
-use super::{Open, Phase, ROUND_BYTES};
+use super::{Open, Phase, ROUND_BYTES, elements, transformation};
 use crate::adapters::convert::{self, STOMP, TEXT_LINE};
 use crate::broker::Port;
 
@@ -19,15 +19,16 @@ const PRIORITY: u8 = 4;
 const PRIORITY_MAX: u8 = 9;
 
 /// What the headers of a SEND say to the broker.
-struct Sent<'a> {
+pub(super) struct Sent<'a> {
     destination: Option<Cow<'a, str>>,
-    receipt: Option<Cow<'a, str>>,
-    transaction: Option<Cow<'a, str>>,
+    pub(super) receipt: Option<Cow<'a, str>>,
+    pub(super) transaction: Option<Cow<'a, str>>,
     persistent: Option<bool>,
     priority: Option<u8>,
     expires: Option<Millis>,
     retain: Option<bool>,
     is_text: Option<bool>,
+    is_map: bool,
 }
 
 impl Open {
@@ -45,13 +46,18 @@ impl Open {
     }
 
     fn stage(&mut self, frame: &Frame<'_>, start: usize, port: &mut Port) -> Result<(), Stop> {
-        let sent = self.put_head(frame)?;
+        let sent = self.put_head(frame, port)?;
         if self.phase != Phase::Open {
             return self.turn_away(&sent, start, port);
         }
         let Some(destination) = &sent.destination else {
             return Err(Stop::fault("destination is missing"));
         };
+        if sent.is_map {
+            transformation::check_map(frame.body())?;
+        }
+        let plain = self.routes.is_last(destination) || elements::is_plain(destination);
+        let several = if plain { None } else { Some(self.resolve(destination, port)?) };
         let head_at = self.mark_text(start, !frame.has_content_length(), sent.is_text);
         let body_at = self.raw.len();
         self.raw.extend_from_slice(frame.body());
@@ -68,6 +74,9 @@ impl Open {
             priority: sent.priority.unwrap_or(PRIORITY),
             expires: sent.expires.unwrap_or(Millis::NEVER),
         };
+        if let Some(routes) = several {
+            return self.stage_each(&routes, item, start, &sent, port);
+        }
         let route = self.routes.get(destination, port).map_err(Stop::fault)?;
         if let Some(name) = &sent.transaction {
             port.publish_in(name, route, item, &self.raw)?;
@@ -96,7 +105,7 @@ impl Open {
     }
 
     /// Appends the head that is stored: all headers but those that hold for one hop or are the broker's.
-    fn put_head<'a>(&mut self, frame: &Frame<'a>) -> Result<Sent<'a>, Stop> {
+    fn put_head<'a>(&mut self, frame: &Frame<'a>, port: &mut Port) -> Result<Sent<'a>, Stop> {
         let mut sent = Sent {
             destination: None,
             receipt: None,
@@ -106,6 +115,7 @@ impl Open {
             expires: None,
             retain: None,
             is_text: None,
+            is_map: false,
         };
         if !frame.has_content_length() {
             self.raw.extend_from_slice(TEXT_LINE);
@@ -122,14 +132,29 @@ impl Open {
                 "expires" => first(&mut sent.expires, expires(&value)?),
                 "amq-msg-type" => first(&mut sent.is_text, is_text(&value)?),
                 name if convert::is_reserved(name) => {}
-                _ if self.version == Version::V1_2 => {
-                    self.raw.extend_from_slice(line.as_bytes());
-                    self.raw.extend_from_slice(b"\n");
+                "reply-to" => match elements::reply_to(&value, port)? {
+                    Some(own) => convert::put_header(&mut self.raw, &name, &[&own]),
+                    None => self.put_line(&name, &value, line),
+                },
+                "transformation" if transformation::is_map(&value)? => {
+                    sent.is_map = true;
+                    first(&mut sent.is_text, true);
+                    convert::put_header(&mut self.raw, &name, &[&value]);
                 }
-                _ => convert::put_header(&mut self.raw, &name, &[&value]),
+                _ => self.put_line(&name, &value, line),
             }
         }
         Ok(sent)
+    }
+
+    /// Appends a header as it came, but in the escapes of 1.2.
+    fn put_line(&mut self, name: &str, value: &str, line: &str) {
+        if self.version == Version::V1_2 {
+            self.raw.extend_from_slice(line.as_bytes());
+            self.raw.extend_from_slice(b"\n");
+        } else {
+            convert::put_header(&mut self.raw, name, &[value]);
+        }
     }
 
     /// Makes the head say text or bytes where `amq-msg-type` says other than content-length did; where

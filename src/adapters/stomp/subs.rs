@@ -1,15 +1,18 @@
 //! The subscriptions of a connection.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
-use wharfmq_core::{Pattern, SubTag};
+use smallvec::SmallVec;
+use wharfmq_core::{Address, Pattern, SubTag};
 use wharfmq_stomp::AckMode;
 
 use super::browse::Browser;
 use super::flights::Flights;
+use super::group::Group;
 use crate::broker::{Consumer, Port};
 
 /// One subscription.
@@ -20,6 +23,10 @@ pub(super) struct Sub {
     pub(super) key: ByteString,
     /// How each of its MESSAGE frames begins: the command, and the header that names it.
     pub(super) start: Bytes,
+    /// What `start` names as the destination of all of them; `None` where each goes by its own.
+    pub(super) from: Option<Arc<Address>>,
+    /// The subscription to several sources that it is a part of.
+    pub(super) group: Option<u32>,
     /// The queue of a durable subscription, by name.
     pub(super) durable: Option<ByteString>,
     pub(super) mode: AckMode,
@@ -40,8 +47,8 @@ pub(super) struct Sub {
 /// Where a subscription's messages come from.
 pub(super) enum Source {
     Queue(Consumer),
-    /// Nothing is stored.
-    Topic(Pattern),
+    /// Nothing is stored. What several of them match comes once.
+    Topics(SmallVec<[Pattern; 1]>),
     Browser(Browser),
 }
 
@@ -51,12 +58,34 @@ pub(super) struct Subs {
     /// Ascending by tag.
     list: Vec<Sub>,
     by_key: HashMap<ByteString, u32, RandomState>,
+    /// Those that have more than one source; each has a number of its own, by which it is found.
+    pub(super) groups: Vec<Group>,
     next: u32,
     /// Those that were sent something since the last grant.
     touched: Vec<u32>,
 }
 
 impl Sub {
+    /// A subscription with nothing special, nothing of which was sent.
+    pub(super) fn new(tag: u32, key: ByteString, mode: AckMode, source: Source) -> Self {
+        Self {
+            tag,
+            key,
+            start: Bytes::new(),
+            from: None,
+            group: None,
+            durable: None,
+            mode,
+            prefetch: 0,
+            source,
+            flights: Flights::default(),
+            last: 0,
+            messages: 0,
+            bytes: 0,
+            debt: 0,
+        }
+    }
+
     pub(super) fn acknowledges(&self) -> bool {
         self.mode != AckMode::Auto && !matches!(self.source, Source::Browser(_))
     }
@@ -75,7 +104,9 @@ impl Sub {
             Source::Queue(consumer) => {
                 port.cancel(consumer, if self.acknowledges() { self.last } else { 0 });
             }
-            Source::Topic(pattern) => port.unsubscribe(pattern, SubTag(self.tag)),
+            Source::Topics(patterns) => {
+                patterns.iter().for_each(|pattern| port.unsubscribe(pattern, SubTag(self.tag)));
+            }
             Source::Browser(_) => {}
         }
     }
@@ -95,8 +126,20 @@ impl Subs {
 
     /// Adds a subscription whose number is the last that [`Subs::next_tag`] gave.
     pub(super) fn insert(&mut self, sub: Sub) {
-        self.by_key.insert(sub.key.clone(), sub.tag);
+        if sub.group.is_none() {
+            self.by_key.insert(sub.key.clone(), sub.tag);
+        }
         self.list.push(sub);
+    }
+
+    /// Adds a subscription to several sources, so far to none of them.
+    pub(super) fn insert_group(&mut self, group: Group) {
+        self.by_key.insert(group.key.clone(), group.tag);
+        self.groups.push(group);
+    }
+
+    pub(super) fn group_mut(&mut self, tag: u32) -> Option<&mut Group> {
+        self.groups.iter_mut().find(|group| group.tag == tag)
     }
 
     pub(super) fn get_mut(&mut self, tag: u32) -> Option<&mut Sub> {
@@ -108,8 +151,30 @@ impl Subs {
         self.by_key.get(key).copied()
     }
 
-    pub(super) fn remove(&mut self, key: &str) -> Option<Sub> {
-        let tag = self.by_key.remove(key)?;
+    /// The subscription of this id, or the parts of one that has several sources.
+    pub(super) fn of_key(&self, key: &str) -> impl Iterator<Item = &Sub> {
+        let tag = self.tag_of(key);
+        let single = tag.and_then(|tag| self.list.binary_search_by_key(&tag, |sub| sub.tag).ok());
+        let single = single.and_then(|at| self.list.get(at));
+        let parts = if single.is_none() && tag.is_some() { &self.list[..] } else { &[] };
+        single.into_iter().chain(parts.iter().filter(move |sub| sub.group == tag))
+    }
+
+    /// Ends the subscription of this id. False where there is none.
+    pub(super) fn end(&mut self, key: &str, port: &mut Port) -> bool {
+        let Some(tag) = self.by_key.remove(key) else { return false };
+        if let Ok(at) = self.list.binary_search_by_key(&tag, |sub| sub.tag) {
+            self.list.remove(at).end(port);
+            return true;
+        }
+        port.unwatch(SubTag(tag));
+        self.groups.retain(|group| group.tag != tag);
+        self.list.extract_if(.., |sub| sub.group == Some(tag)).for_each(|sub| sub.end(port));
+        true
+    }
+
+    /// Takes a part out of a subscription to several sources.
+    pub(super) fn remove_part(&mut self, tag: u32) -> Option<Sub> {
         let at = self.list.binary_search_by_key(&tag, |sub| sub.tag).ok()?;
         Some(self.list.remove(at))
     }
@@ -139,6 +204,7 @@ impl Subs {
 
     pub(super) fn drain(&mut self) -> Vec<Sub> {
         self.by_key.clear();
+        self.groups.clear();
         std::mem::take(&mut self.list)
     }
 }

@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
+use smallvec::SmallVec;
 use wharfmq_core::record::Class;
-use wharfmq_core::{Credit, Kind, Pattern, QueueCell, SubTag};
+use wharfmq_core::{Address, Credit, CreditPool, Kind, Pattern, QueueCell, SubTag};
 use wharfmq_stomp::{AckMode, Command, Encoder, Frame, Version};
 
 use super::browse::Browser;
+use super::elements::{Elements, shown_as};
 use super::fault::Stop;
-use super::flights::Flights;
+use super::group::{Group, Several};
 use super::message::WINDOW_BYTES;
 use super::subs::{Source, Sub};
-use super::{Open, Phase};
-use crate::adapters::destination::stomp_name;
-use crate::broker::{Binding, Consumer, Port, Want};
+use super::{Open, Phase, options, transformation};
+use crate::broker::{Binding, Consumer, Port, Refused, Want, is_temporary};
 
-/// Subscriptions of one connection.
-const SUBSCRIPTIONS_MAX: usize = 10_000;
+/// Subscriptions of one connection; of one to several queues each counts.
+pub(super) const SUBSCRIPTIONS_MAX: usize = 10_000;
 /// Messages given ahead of their acknowledgement where the client does not say, as ActiveMQ has them.
 const QUEUE_PREFETCH: u32 = 1_000;
 const DURABLE_PREFETCH: u32 = 100;
@@ -39,7 +40,17 @@ struct Asked<'a> {
     priority: Option<Cow<'a, str>>,
     exclusive: Option<Cow<'a, str>>,
     no_local: Option<Cow<'a, str>>,
+    retroactive: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
+    transformation: Option<Cow<'a, str>>,
+}
+
+/// A subscription as its source is made.
+struct Begun {
+    tag: u32,
+    key: ByteString,
+    id: Option<ByteString>,
+    mode: AckMode,
 }
 
 impl Open {
@@ -48,88 +59,141 @@ impl Open {
             return Ok(());
         }
         self.flush(port);
-        let asked = Asked::read(frame)?;
-        let destination =
-            asked.destination.as_deref().ok_or_else(|| Stop::fault("destination is missing"))?;
+        let mut asked = Asked::read(frame)?;
+        let destination = asked.destination.take().ok_or_else(|| Stop::fault("destination is missing"))?;
         let key = match asked.id.as_deref() {
             Some(id) => id,
-            None if self.version == Version::V1_0 => destination,
+            None if self.version == Version::V1_0 => &destination,
             None => return Err(Stop::fault("id is missing")),
         };
+        let key = ByteString::from(key);
+        let elements = Elements::read(&destination)?;
+        asked.take_options(elements.options)?;
         if asked.selector.as_deref().is_some_and(|selector| !selector.trim().is_empty()) {
             return Err(Stop::fault("selector is not supported yet: subscribe without it"));
         }
-        if self.subs.tag_of(key).is_some() {
+        asked.transformation.as_deref().map_or(Ok(()), transformation::check_wanted)?;
+        if self.subs.tag_of(&key).is_some() {
             return Err(Stop::fault("a subscription of this id exists already"));
         }
-        if self.subs.len() >= SUBSCRIPTIONS_MAX {
-            return Err(Stop::Fault(format!("a connection may have {SUBSCRIPTIONS_MAX} subscriptions")));
-        }
         let mode = AckMode::parse(asked.ack.as_deref())?;
-        let tag = self.subs.next_tag().ok_or_else(|| Stop::fault("subscription numbers are used up"))?;
-        let (source, prefetch, durable) = self.source(&asked, destination, SubTag(tag), port)?;
-        let browses = matches!(source, Source::Browser(_));
-        self.subs.insert(Sub {
-            tag,
-            key: key.into(),
-            start: self.frame_start(asked.id.as_deref()),
-            durable,
-            mode,
-            prefetch,
-            source,
-            flights: Flights::default(),
-            last: 0,
-            messages: 0,
-            bytes: 0,
-            debt: 0,
-        });
+        let id = asked.id.as_deref().map(ByteString::from);
+        let begun = Begun { tag: self.next_tag()?, key, id, mode };
+        let wanted = patterns_of(&elements, port)?;
+        match (&wanted.queues[..], wanted.topics.len()) {
+            ([queue], 0) if queue.is_exact() => self.subscribe_queue(&asked, begun, queue.text(), port),
+            ([], _) => self.subscribe_topics(&asked, begun, wanted.topics, port),
+            _ => self.subscribe_several(&asked, begun, wanted, port),
+        }
+    }
+
+    /// The number of one more subscription.
+    pub(super) fn next_tag(&mut self) -> Result<u32, Stop> {
+        if self.subs.len() >= SUBSCRIPTIONS_MAX {
+            return Err(Stop::Fault(format!(
+                "a connection may have {SUBSCRIPTIONS_MAX} subscriptions, each queue that a wildcard matches \
+                 counted"
+            )));
+        }
+        self.subs.next_tag().ok_or_else(|| Stop::fault("subscription numbers are used up"))
+    }
+
+    /// Consumes from one queue, or looks at it.
+    fn subscribe_queue(
+        &mut self,
+        asked: &Asked<'_>,
+        begun: Begun,
+        name: &ByteString,
+        port: &mut Port,
+    ) -> Result<(), Stop> {
+        if asked.name.is_some() {
+            return Err(Stop::fault("a durable subscription is one to a topic, not to a queue"));
+        }
+        let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
+        let want = asked.want(SubTag(begun.tag), prefetch)?;
+        let queue = queue_of(name, port)?;
+        let (start, from) = self.start_of_queue(begun.id.as_deref(), &queue, port);
+        let browses = is_true(asked.browser.as_deref());
+        let source = if browses {
+            Source::Browser(Browser::new(queue, port.now.wall))
+        } else {
+            Source::Queue(consume(&queue, want, port)?)
+        };
+        let sub = Sub::new(begun.tag, begun.key, begun.mode, source);
+        self.subs.insert(Sub { start, from: Some(from), prefetch, ..sub });
         if browses {
             self.browse_on(port);
         }
         Ok(())
     }
 
-    /// Where the messages are to come from, how many at once, and the queue of a durable subscription.
-    fn source(
-        &self,
+    /// Subscribes to topics, durably to one.
+    fn subscribe_topics(
+        &mut self,
         asked: &Asked<'_>,
-        destination: &str,
-        sub: SubTag,
+        begun: Begun,
+        topics: SmallVec<[Pattern; 1]>,
         port: &mut Port,
-    ) -> Result<(Source, u32, Option<ByteString>), Stop> {
-        let name = stomp_name(destination).map_err(Stop::fault)?;
-        let pattern = name.pattern().map_err(Stop::fault)?;
-        let no_local = is_true(asked.no_local.as_deref());
-        if name.kind == Kind::Topic {
-            if is_true(asked.browser.as_deref()) {
-                return Err(Stop::fault("only a queue can be browsed"));
-            }
-            let Some(durable) = &asked.name else {
-                let prefetch = asked.prefetch(TOPIC_PREFETCH)?;
-                port.subscribe(&pattern, sub, no_local, false);
-                return Ok((Source::Topic(pattern), prefetch, None));
-            };
-            if no_local {
-                return Err(Stop::fault("activemq.noLocal is not supported for durable subscriptions"));
-            }
-            let prefetch = asked.prefetch(DURABLE_PREFETCH)?;
-            let queue = self.open_durable(durable, &pattern, port)?;
-            let consumer = consume(&queue, asked.want(sub, prefetch)?, port)?;
-            return Ok((Source::Queue(consumer), prefetch, Some(queue.name.clone())));
+    ) -> Result<(), Stop> {
+        if is_true(asked.browser.as_deref()) {
+            return Err(Stop::fault("only a queue can be browsed"));
         }
+        let Some(durable) = &asked.name else {
+            let prefetch = asked.prefetch(TOPIC_PREFETCH)?;
+            let (start, from) = self.start_of_topics(begun.id.as_deref(), &topics, port);
+            let source = direct(asked, begun.tag, topics, port);
+            let sub = Sub::new(begun.tag, begun.key, begun.mode, source);
+            self.subs.insert(Sub { start, from, prefetch, ..sub });
+            return Ok(());
+        };
+        if is_true(asked.no_local.as_deref()) {
+            return Err(Stop::fault("activemq.noLocal is not supported for durable subscriptions"));
+        }
+        let [topic] = &topics[..] else {
+            return Err(Stop::fault("a durable subscription is one to one topic, or to one pattern"));
+        };
+        let prefetch = asked.prefetch(DURABLE_PREFETCH)?;
+        let queue = self.open_durable(durable, topic, port)?;
+        let consumer = consume(&queue, asked.want(SubTag(begun.tag), prefetch)?, port)?;
+        let start = self.frame_start(begun.id.as_deref(), None);
+        let sub = Sub::new(begun.tag, begun.key, begun.mode, Source::Queue(consumer));
+        self.subs.insert(Sub { start, prefetch, durable: Some(queue.name.clone()), ..sub });
+        Ok(())
+    }
+
+    /// Consumes from several queues at once, by wildcard or by name, and from topics beside them.
+    fn subscribe_several(
+        &mut self,
+        asked: &Asked<'_>,
+        begun: Begun,
+        mut wanted: Several,
+        port: &mut Port,
+    ) -> Result<(), Stop> {
         if asked.name.is_some() {
             return Err(Stop::fault("a durable subscription is one to a topic, not to a queue"));
         }
-        if !pattern.is_exact() {
-            return Err(Stop::fault("wildcards in the name of a queue are not supported: name one queue"));
-        }
-        let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
-        let want = asked.want(sub, prefetch)?;
-        let (queue, _) = port.open(Class::Queue, &ByteString::from(name.name), true)?;
         if is_true(asked.browser.as_deref()) {
-            return Ok((Source::Browser(Browser::new(queue, port.now.wall)), prefetch, None));
+            return Err(Stop::fault("a browser looks at one queue: name one"));
         }
-        Ok((Source::Queue(consume(&queue, want, port)?), prefetch, None))
+        let Begun { tag, key, id, mode } = begun;
+        let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
+        let pool = CreditPool::new(prefetch);
+        let want = Want { pool: Some(Arc::clone(&pool)), ..asked.want(SubTag(tag), prefetch)? };
+        self.subs.insert_group(Group::new(tag, key.clone(), id.clone(), mode, want, pool, prefetch));
+        let topics = std::mem::take(&mut wanted.topics);
+        if !topics.is_empty() {
+            let part = self.next_tag()?;
+            let (start, from) = self.start_of_topics(id.as_deref(), &topics, port);
+            let source = direct(asked, part, topics, port);
+            self.subs.insert(Sub {
+                start,
+                from,
+                group: Some(tag),
+                prefetch,
+                ..Sub::new(part, key, mode, source)
+            });
+        }
+        self.join_all(tag, &wanted.queues, port)
     }
 
     /// The queue of a durable subscription. One to another topic under this name is replaced.
@@ -155,14 +219,44 @@ impl Open {
         Ok(ByteString::from(format!("{client_id}.{name}")))
     }
 
-    /// The command line of MESSAGE, and the header that names the subscription.
-    fn frame_start(&self, id: Option<&str>) -> Bytes {
+    /// How the frames of a queue's consumer begin, and the destination that they name.
+    pub(super) fn start_of_queue(
+        &self,
+        id: Option<&str>,
+        queue: &QueueCell,
+        port: &Port,
+    ) -> (Bytes, Arc<Address>) {
+        let from = Arc::new(Address::queue(queue.name.clone()));
+        (self.frame_start(id, Some(&shown_as(&from, port))), from)
+    }
+
+    /// The same for topics: only a temporary one goes by another name than all know it by.
+    fn start_of_topics(
+        &self,
+        id: Option<&str>,
+        topics: &[Pattern],
+        port: &Port,
+    ) -> (Bytes, Option<Arc<Address>>) {
+        match topics {
+            [topic] if is_temporary(topic.text()) => {
+                let from = Arc::new(Address::topic(topic.text().clone()));
+                (self.frame_start(id, Some(&shown_as(&from, port))), Some(from))
+            }
+            _ => (self.frame_start(id, None), None),
+        }
+    }
+
+    /// The command line of MESSAGE, the header that names the subscription, and the one that names the
+    /// destination where that is always the same.
+    fn frame_start(&self, id: Option<&str>, destination: Option<&str>) -> Bytes {
         let mut start = BytesMut::new();
-        let frame = Encoder::new(&mut start, Command::Message, self.version);
-        let _ = match id {
-            Some(id) => frame.header("subscription", id),
-            None => frame,
-        };
+        let mut frame = Encoder::new(&mut start, Command::Message, self.version);
+        for (name, value) in [("subscription", id), ("destination", destination)] {
+            if let Some(value) = value {
+                frame = frame.header(name, value);
+            }
+        }
+        drop(frame);
         start.freeze()
     }
 
@@ -177,9 +271,8 @@ impl Open {
             (None, Some(destination)) if self.version == Version::V1_0 => destination,
             _ => return Err(Stop::fault("id is missing")),
         };
-        match self.subs.remove(&key) {
-            Some(sub) => sub.end(port),
-            None => return Err(Stop::fault("there is no subscription of this id")),
+        if !self.subs.end(&key, port) {
+            return Err(Stop::fault("there is no subscription of this id"));
         }
         Ok(())
     }
@@ -188,8 +281,8 @@ impl Open {
     fn end_durable(&mut self, name: &str, port: &mut Port) -> Result<(), Stop> {
         let name = self.durable_name(name)?;
         let key = self.subs.iter().find(|sub| sub.durable.as_ref() == Some(&name)).map(|sub| sub.key.clone());
-        if let Some(sub) = key.and_then(|key| self.subs.remove(&key)) {
-            sub.end(port);
+        if let Some(key) = key {
+            self.subs.end(&key, port);
         }
         let queue = port.find(Class::Durable, &name);
         let queue = queue.ok_or_else(|| Stop::fault("there is no durable subscription of this name"))?;
@@ -198,6 +291,38 @@ impl Open {
         }
         Ok(port.delete(&queue)?)
     }
+}
+
+/// All that the elements of a destination ask for.
+fn patterns_of(elements: &Elements<'_>, port: &mut Port) -> Result<Several, Stop> {
+    let mut several = Several { queues: Vec::new(), topics: SmallVec::new() };
+    for element in &elements.list {
+        let pattern = element.to_receive(port)?;
+        match pattern.kind() {
+            Kind::Queue if !several.queues.contains(&pattern) => several.queues.push(pattern),
+            Kind::Topic if !several.topics.contains(&pattern) => several.topics.push(pattern),
+            Kind::Queue | Kind::Topic => {}
+        }
+    }
+    Ok(several)
+}
+
+/// The queue of this name, made where there is none; a temporary one is there.
+pub(super) fn queue_of(name: &ByteString, port: &mut Port) -> Result<Arc<QueueCell>, Stop> {
+    if is_temporary(name) {
+        let own = port.find(Class::Temporary, name);
+        return own.ok_or_else(|| Stop::fault(Refused::Gone(name.clone())));
+    }
+    Ok(port.open(Class::Queue, name, true)?.0)
+}
+
+/// Has what topics get come without being stored.
+fn direct(asked: &Asked<'_>, tag: u32, topics: SmallVec<[Pattern; 1]>, port: &Port) -> Source {
+    let no_local = is_true(asked.no_local.as_deref());
+    for pattern in &topics {
+        port.subscribe(pattern, SubTag(tag), no_local, false);
+    }
+    Source::Topics(topics)
 }
 
 fn consume(queue: &Arc<QueueCell>, want: Want, port: &mut Port) -> Result<Consumer, Stop> {
@@ -223,6 +348,8 @@ impl<'a> Asked<'a> {
                 "activemq.priority" => &mut asked.priority,
                 "activemq.exclusive" => &mut asked.exclusive,
                 "activemq.noLocal" => &mut asked.no_local,
+                "activemq.retroactive" => &mut asked.retroactive,
+                "transformation" => &mut asked.transformation,
                 // The second is how ActiveMQ once spelled it; scripts still do.
                 "activemq.subscriptionName" | "activemq.subcriptionName" => &mut asked.name,
                 _ => continue,
@@ -232,6 +359,26 @@ impl<'a> Asked<'a> {
             }
         }
         Ok(asked)
+    }
+
+    /// Takes the options that stand in the destination, where no header says otherwise.
+    fn take_options(&mut self, options: &'a str) -> Result<(), Stop> {
+        options::read(options, |name, value| {
+            let slot = match name {
+                "selector" => &mut self.selector,
+                "prefetchSize" => &mut self.prefetch,
+                "priority" => &mut self.priority,
+                "exclusive" => &mut self.exclusive,
+                "noLocal" => &mut self.no_local,
+                "retroactive" => &mut self.retroactive,
+                "dispatchAsync" | "maximumPendingMessageLimit" => return Ok(()),
+                _ => return Err(options::unknown(name)),
+            };
+            if slot.is_none() {
+                *slot = Some(value);
+            }
+            Ok(())
+        })
     }
 
     fn prefetch(&self, default: u32) -> Result<u32, Stop> {

@@ -43,6 +43,7 @@ impl Open {
                 _ => drop(sub.flights.take(ack.delivery)),
             }
         }
+        self.subs.forget_settled();
         Ok(())
     }
 
@@ -74,6 +75,19 @@ impl Open {
         port: &mut Port,
     ) -> Result<(), Stop> {
         self.settle_acked(port);
+        match self.subs.sent_until(tag, delivery) {
+            None => self.settle_one_in(name, tag, delivery, port)?,
+            Some(parts) => {
+                for (part, last) in parts {
+                    self.settle_one_in(name, part, last, port)?;
+                }
+            }
+        }
+        self.subs.refill(port);
+        Ok(())
+    }
+
+    fn settle_one_in(&mut self, name: &str, tag: u32, delivery: u64, port: &mut Port) -> Result<(), Stop> {
         let Some(sub) = self.subs.get_mut(tag).filter(|sub| sub.acknowledges()) else { return Ok(()) };
         let cumulative = sub.mode == AckMode::Client;
         let Source::Queue(consumer) = &sub.source else {
@@ -88,7 +102,11 @@ impl Open {
         let consumer = consumer.clone();
         let tags = if cumulative { Tags::UpTo(delivery) } else { Tags::One(delivery) };
         let count = port.settle_in(name, &consumer, tags)? as u32;
-        port.grant(&consumer, Credit { messages: sub.room(count), bytes: 0 });
+        let (room, group) = (sub.room(count), sub.group);
+        port.grant(&consumer, Credit { messages: room, bytes: 0 });
+        if let Some(group) = group {
+            self.subs.give_back(group, room);
+        }
         self.tx_acks.push(TxAck { transaction: name.into(), sub: tag, delivery, count });
         Ok(())
     }

@@ -7,3 +7,5 @@ mod limits;
 mod recovery;
 mod regressions;
 mod space;
+mod temporary;
+mod watchers;

@@ -209,6 +209,12 @@ impl<Q: Clone> Router<Q> {
         self.table.lock().names.len()
     }
 
+    /// Whoever holds a route to what a pattern matches is to look it up again.
+    pub fn touch(&self, pattern: &Pattern) {
+        let mut table = self.table.lock();
+        self.changed(&mut table, pattern.clone());
+    }
+
     /// Drops cached routes that are out of date, and with them what they alone keep alive: outboxes of
     /// closed connections, deleted queues. To be called now and then.
     pub fn sweep(&self) {

@@ -67,3 +67,59 @@ fn from_stomp_to_mqtt() {
     expected.push(b'7');
     assert_eq!(new.take(), expected);
 }
+
+#[test]
+fn a_comma_in_a_topic_of_mqtt_is_a_comma() {
+    let bench = Bench::new();
+    let mut stomp = bench.stomp(Version::V1_2);
+    stomp.subscribe("a", "/topic/a", "");
+    stomp.subscribe("b", "/topic/b", "");
+    stomp.subscribe("all", "/topic/*", "");
+    let mut mqtt = mqtt(&bench, 4);
+    subscribe(&mut mqtt, false, "a,b");
+    mqtt.say(b"\x30\x06\x00\x03a,b7");
+    assert_eq!(mqtt.take(), b"\x30\x06\x00\x03a,b7");
+    let got = stomp.frames();
+    assert_eq!((got.len(), got[0].get("subscription")), (1, Some("all")));
+    assert_eq!(got[0].get("destination"), Some("/topic/a,b"));
+    let mut again = bench.stomp(Version::V1_2);
+    again.send("/topic/a,b", "", "8");
+    assert!(mqtt.take().is_empty());
+    assert_eq!(stomp.frames().len(), 4, "to a and to b, each of which `*` matches too");
+}
+
+#[test]
+fn mqtt_answers_to_a_temporary_topic_and_reads_none() {
+    let bench = Bench::new();
+    let mut client = bench.stomp(Version::V1_2);
+    client.subscribe("1", "/temp-topic/answers", "");
+    let mut server = mqtt(&bench, 5);
+    subscribe(&mut server, true, "requests");
+    client.send("/topic/requests", "reply-to:/temp-topic/answers\n", "?");
+    let request = server.take();
+    let topic = "$temp/1/f4240/answers";
+    let at = request.windows(topic.len()).position(|bytes| bytes == topic.as_bytes());
+    assert_eq!(request[at.unwrap() - 3..at.unwrap()], [8, 0, topic.len() as u8], "the response topic");
+    for filter in [topic, "$temp/#", "$temp/+/f4240/answers", "$share/g/$temp/#"] {
+        let mut packet = vec![0x82, 0, 0, 1, 0];
+        packet.extend_from_slice(&(filter.len() as u16).to_be_bytes());
+        packet.extend_from_slice(filter.as_bytes());
+        packet.push(1);
+        packet[1] = (packet.len() - 2) as u8;
+        server.say(packet);
+        assert_eq!(server.take().last(), Some(&0x87), "{filter}");
+    }
+    let mut publish = vec![0x31, 0, 0, topic.len() as u8];
+    publish.extend_from_slice(topic.as_bytes());
+    publish.extend_from_slice(b"\0!");
+    publish[1] = (publish.len() - 2) as u8;
+    server.say(&publish);
+    let got = client.frames().remove(0);
+    assert_eq!((got.text(), got.get("destination")), ("!", Some("/temp-topic/answers")));
+    assert!(server.take().is_empty());
+    client.hang_up();
+    server.say(&publish);
+    assert!(server.take().is_empty() && server.closed().is_none(), "to nobody");
+    let kept = bench.0.broker.queues().len();
+    assert_eq!(kept, 0, "and nothing is left of it");
+}

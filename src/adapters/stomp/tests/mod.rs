@@ -1,8 +1,11 @@
 mod acks;
 mod basics;
+mod composite;
 mod crossing;
 mod subscriptions;
+mod temporary;
 mod transactions;
+mod wildcards;
 
 use wharfmq_base::Millis;
 use wharfmq_stomp::{Command, Decoded, Limits, Scan, Version, decode};

@@ -1,0 +1,114 @@
+//! The header `transformation`: ActiveMQ's word for maps as text.
+//!
+//! A map is kept as the JSON text that its publisher sent and goes to everybody as that text: `{"a":1}`,
+//! or as ActiveMQ's own clients write it, `{"map":{"entry":[{"string":["a","b"]},{"string":"c","int":1}]}}`.
+
+use serde_json::Value;
+
+use super::fault::Stop;
+
+const MAP_JSON: &str = "jms-map-json";
+/// ActiveMQ's word for JSON of whatever is sent.
+const ANY_JSON: &str = "jms-json";
+
+/// Whether the `transformation` of a SEND makes its body a map. What is no word of ActiveMQ's is a header
+/// like any other.
+pub(super) fn is_map(value: &str) -> Result<bool, Stop> {
+    if value == MAP_JSON {
+        return Ok(true);
+    }
+    if value.starts_with("jms-") { Err(refused(value)) } else { Ok(false) }
+}
+
+/// Checks the `transformation` of a SUBSCRIBE.
+pub(super) fn check_wanted(value: &str) -> Result<(), Stop> {
+    if value.starts_with("jms-") && value != MAP_JSON && value != ANY_JSON {
+        return Err(refused(value));
+    }
+    Ok(())
+}
+
+fn refused(value: &str) -> Stop {
+    let value: String = value.chars().take(64).filter(|sign| !sign.is_control()).collect();
+    Stop::Fault(format!("transformation:{value} is not supported: use jms-map-json, a map as a JSON object"))
+}
+
+/// Checks the body of a map.
+pub(super) fn check_map(body: &[u8]) -> Result<(), Stop> {
+    let Ok(Value::Object(map)) = serde_json::from_slice(body) else {
+        return Err(Stop::fault("transformation:jms-map-json needs a body that is a JSON object"));
+    };
+    if is_entries(&map) || map.values().all(is_scalar) {
+        return Ok(());
+    }
+    let why = "transformation:jms-map-json: each value is a text, a number, true, false or null";
+    Err(Stop::fault(why))
+}
+
+/// Whether an object is ActiveMQ's way to write a map: a list of entries of two values each, by type.
+fn is_entries(map: &serde_json::Map<String, Value>) -> bool {
+    let (Some(Value::Object(map)), 1) = (map.get("map"), map.len()) else { return false };
+    match (map.get("entry"), map.len()) {
+        (Some(Value::Array(entries)), 1) => entries.iter().all(is_entry),
+        (Some(entry), 1) => is_entry(entry),
+        _ => false,
+    }
+}
+
+fn is_entry(entry: &Value) -> bool {
+    let Value::Object(typed) = entry else { return false };
+    let values = typed.values().map(|value| match value {
+        Value::Array(both) if both.len() == 2 && both.iter().all(is_scalar) => 2,
+        value if is_scalar(value) => 1,
+        _ => 3,
+    });
+    values.sum::<usize>() == 2
+}
+
+const fn is_scalar(value: &Value) -> bool {
+    !matches!(value, Value::Array(_) | Value::Object(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_objects_of_scalars() {
+        for body in [
+            "{}",
+            r#"{"a":"x","b":1.5,"c":true,"d":null}"#,
+            r#"{"map":{"entry":[{"string":["name","Dejan"]},{"string":"age","int":30}]}}"#,
+            r#"{"map":{"entry":{"string":["name","Dejan"]}}}"#,
+            r#"{"map":1}"#,
+        ] {
+            assert!(check_map(body.as_bytes()).is_ok(), "{body}");
+        }
+        for body in [
+            "",
+            "[]",
+            "1",
+            "{",
+            r#"{"a":[]}"#,
+            r#"{"a":{"b":1}}"#,
+            r#"{"map":{"entry":[{"string":"name"}]}}"#,
+            r#"{"map":{"entry":[{"string":["a","b","c"]}]}}"#,
+            r#"{"map":{}}"#,
+        ] {
+            assert!(check_map(body.as_bytes()).is_err(), "{body}");
+        }
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(check_map(deep.as_bytes()).is_err(), "and nothing overflows");
+    }
+
+    #[test]
+    fn only_maps_as_json() {
+        assert!(is_map("jms-map-json").unwrap() && !is_map("gzip").unwrap());
+        for value in ["jms-map-xml", "jms-object-json", "jms-object-xml", "jms-json", "jms-xml"] {
+            let Err(Stop::Fault(why)) = is_map(value) else { panic!("{value}") };
+            assert!(why.contains("use jms-map-json"), "{why}");
+        }
+        assert!(check_wanted("jms-map-json").is_ok() && check_wanted("jms-json").is_ok());
+        assert!(check_wanted("jms-map-xml").is_err());
+    }
+}
