@@ -10,6 +10,7 @@ mod flush;
 mod ids;
 mod open;
 mod port;
+mod prepared;
 mod queues;
 mod recover;
 mod retain;
@@ -37,6 +38,7 @@ pub use consume::{Consumer, Want};
 pub use counters::{Counters, Totals};
 pub use open::{EXPIRY_KEY, Options, StartError};
 pub use port::{Confirm, Now, Peer, Port};
+pub use prepared::{PREPARED_MAX, XaError, Xid, XidError};
 pub use queues::{Binding, Refused};
 pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};
 pub use writebuf::{SLICES_MAX, WriteBuf};
@@ -57,6 +59,7 @@ pub struct Broker {
     states: state::States,
     retained: retain::Retained,
     claims: claims::Claims,
+    prepared: prepared::Prepared,
     counters: Counters,
     ids: ids::Ids,
     queue_ids: AtomicU32,

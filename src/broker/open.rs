@@ -10,7 +10,7 @@ use wharfmq_core::{QueueCell, Registry, Router, Settings};
 use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 
 use super::recover::Rebuild;
-use super::{Broker, Clock, Counters, TxLimits, bindings, claims, ids, retain, state, threads};
+use super::{Broker, Clock, Counters, TxLimits, bindings, claims, ids, prepared, retain, state, threads};
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
 pub const EXPIRY_KEY: &[u8] = b"\xffexpiry";
@@ -66,6 +66,7 @@ impl Broker {
             states: state::States::default(),
             retained: retain::Retained::default(),
             claims: claims::Claims::default(),
+            prepared: prepared::Prepared::default(),
             counters: Counters::default(),
             ids: ids::Ids::starting_at(1),
             queue_ids: AtomicU32::new(1),

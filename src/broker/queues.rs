@@ -9,7 +9,7 @@ use wharfmq_core::record::{self, Class, kind};
 use wharfmq_core::{Address, Kind, Message, Pattern, QueueCell, QueueId, QueuePolicy, QueueRole, limits};
 use wharfmq_store::AppendError;
 
-use super::{Broker, Port, Route};
+use super::{Broker, Port, Route, prepared};
 
 /// Why a destination cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +165,9 @@ impl Broker {
     }
 
     pub(super) fn policy(&self, class: Class, name: &ByteString, durable: bool) -> Arc<QueuePolicy> {
+        if class == Class::Prepared {
+            return Arc::new(prepared::policy());
+        }
         let (role, address) = match class {
             Class::Session => (QueueRole::Session, Address::topic(name.clone())),
             Class::Durable | Class::Shared | Class::History => {
@@ -221,6 +224,15 @@ impl Broker {
             record::encode_undefine(queue.id, &mut payload);
             self.append_one(kind::UNDEFINE, &payload)?;
         }
+        self.forget_queue(queue);
+        drop(gate);
+        drop(making);
+        self.empty(queue);
+        Ok(())
+    }
+
+    /// Takes a queue out of all tables; the log knows.
+    pub(super) fn forget_queue(&self, queue: &QueueCell) {
         for binding in self.bindings.forget(queue.id) {
             self.router.unbind(&binding.pattern, queue.id);
         }
@@ -230,14 +242,10 @@ impl Broker {
         self.states.forget(queue.id);
         self.queues.remove(queue);
         self.threads.forget(queue);
-        drop(gate);
-        drop(making);
-        self.empty(queue);
-        Ok(())
     }
 
     /// Gives up everything a deleted queue held, a little under each hold of its lock.
-    fn empty(&self, queue: &Arc<QueueCell>) {
+    pub(super) fn empty(&self, queue: &Arc<QueueCell>) {
         loop {
             let mut fx = wharfmq_core::Effects::default();
             let mut locked = queue.lock();

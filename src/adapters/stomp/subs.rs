@@ -5,12 +5,16 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
-use wharfmq_core::{Pattern, SubTag};
+use wharfmq_core::{Pattern, SubTag, Tags};
 use wharfmq_stomp::AckMode;
 
 use super::browse::Browser;
 use super::flights::Flights;
 use crate::broker::{Consumer, Port};
+
+/// Bounds, in milliseconds, of the time for which a client may hold a delivery unsettled.
+pub(super) const LOCK_MS_MIN: u64 = 1_000;
+pub(super) const LOCK_MS_MAX: u64 = 30 * 24 * 3_600 * 1_000;
 
 /// One subscription.
 pub(super) struct Sub {
@@ -59,6 +63,11 @@ pub(super) struct Subs {
 impl Sub {
     pub(super) fn acknowledges(&self) -> bool {
         self.mode != AckMode::Auto && !matches!(self.source, Source::Browser(_))
+    }
+
+    /// The deliveries that an acknowledgement of this one covers.
+    pub(super) fn covered(&self, delivery: u64) -> Tags {
+        if self.mode == AckMode::Client { Tags::UpTo(delivery) } else { Tags::One(delivery) }
     }
 
     /// Room for more messages after `acked` were acknowledged.

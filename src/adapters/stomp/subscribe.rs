@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
+use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{Credit, Kind, Pattern, QueueCell, SubTag};
 use wharfmq_stomp::{AckMode, Command, Encoder, Frame, Version};
 
+use super::ack::millis;
 use super::browse::Browser;
 use super::fault::Stop;
 use super::flights::Flights;
 use super::message::WINDOW_BYTES;
-use super::subs::{Source, Sub};
+use super::subs::{LOCK_MS_MAX, LOCK_MS_MIN, Source, Sub};
 use super::{Open, Phase};
 use crate::adapters::destination::stomp_name;
 use crate::broker::{Binding, Consumer, Port, Want};
@@ -39,6 +41,7 @@ struct Asked<'a> {
     priority: Option<Cow<'a, str>>,
     exclusive: Option<Cow<'a, str>>,
     no_local: Option<Cow<'a, str>>,
+    lock: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
 }
 
@@ -114,7 +117,7 @@ impl Open {
             }
             let prefetch = asked.prefetch(DURABLE_PREFETCH)?;
             let queue = self.open_durable(durable, &pattern, port)?;
-            let consumer = consume(&queue, asked.want(sub, prefetch)?, port)?;
+            let consumer = consume(&queue, asked.want(sub, prefetch, self.who(port))?, port)?;
             return Ok((Source::Queue(consumer), prefetch, Some(queue.name.clone())));
         }
         if asked.name.is_some() {
@@ -124,7 +127,7 @@ impl Open {
             return Err(Stop::fault("wildcards in the name of a queue are not supported: name one queue"));
         }
         let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
-        let want = asked.want(sub, prefetch)?;
+        let want = asked.want(sub, prefetch, self.who(port))?;
         let (queue, _) = port.open(Class::Queue, &ByteString::from(name.name), true)?;
         if is_true(asked.browser.as_deref()) {
             return Ok((Source::Browser(Browser::new(queue, port.now.wall)), prefetch, None));
@@ -153,6 +156,11 @@ impl Open {
         let missing = "a durable subscription needs a client-id in CONNECT";
         let client_id = self.client_id.as_ref().ok_or_else(|| Stop::fault(missing))?;
         Ok(ByteString::from(format!("{client_id}.{name}")))
+    }
+
+    /// Who consumes, for the notes of dead letters.
+    fn who(&self, port: &Port) -> ByteString {
+        format!("{}@{}", self.session, port.peer().addr).into()
     }
 
     /// The command line of MESSAGE, and the header that names the subscription.
@@ -223,6 +231,7 @@ impl<'a> Asked<'a> {
                 "activemq.priority" => &mut asked.priority,
                 "activemq.exclusive" => &mut asked.exclusive,
                 "activemq.noLocal" => &mut asked.no_local,
+                "lock" => &mut asked.lock,
                 // The second is how ActiveMQ once spelled it; scripts still do.
                 "activemq.subscriptionName" | "activemq.subcriptionName" => &mut asked.name,
                 _ => continue,
@@ -242,14 +251,18 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn want(&self, sub: SubTag, prefetch: u32) -> Result<Want, Stop> {
+    fn want(&self, sub: SubTag, prefetch: u32, who: ByteString) -> Result<Want, Stop> {
         let priority = match self.priority.as_deref().map(str::parse) {
             None => 0,
             Some(Ok(priority)) => priority,
             Some(Err(_)) => return Err(Stop::fault("activemq.priority is not a number from 0 to 127")),
         };
+        let lock = match self.lock.as_deref() {
+            None => Millis(0),
+            Some(span) => millis("lock", span, LOCK_MS_MIN, LOCK_MS_MAX)?,
+        };
         let credit = Credit { messages: prefetch, bytes: WINDOW_BYTES };
         let exclusive = is_true(self.exclusive.as_deref());
-        Ok(Want { priority, exclusive, ..Want::plain(sub, credit) })
+        Ok(Want { priority, exclusive, lock, who, ..Want::plain(sub, credit) })
     }
 }
