@@ -86,7 +86,8 @@ impl TestClient {
                 break;
             }
             let woken = self.port.poll_wake(&Context::from_waker(Waker::noop())).is_ready();
-            let result = self.round(woken);
+            let due = self.port.deadline().is_some_and(|deadline| deadline <= self.port.now.mono);
+            let result = self.round(woken || due);
             if let Err(close) = result {
                 self.closed = Some(close);
             }
@@ -100,8 +101,10 @@ impl TestClient {
         }
         self.session.on_confirms(&mut self.port)?;
         self.session.on_events(&mut self.port)?;
-        if self.port.may_read() && !self.input.is_empty() {
-            while self.session.on_input(&mut self.input, &mut self.port)? == Progress::More {}
+        while self.port.may_read() && !self.input.is_empty() {
+            if self.session.on_input(&mut self.input, &mut self.port)? != Progress::More {
+                break;
+            }
         }
         if self.session.deadline().is_some_and(|deadline| deadline <= self.port.now.mono) {
             self.session.on_deadline(&mut self.port)?;

@@ -10,4 +10,4 @@ mod units;
 pub use lock::{RankedGuard, RankedMutex, rank};
 pub use memory::{Lease, MemoryPool, Pressure};
 pub use place::{Location, Lsn};
-pub use units::{ByteSize, Millis, ParseUnitError, parse_duration};
+pub use units::{ByteSize, Millis, ParseUnitError, parse_duration, write_duration};

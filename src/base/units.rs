@@ -101,6 +101,16 @@ pub fn parse_duration(text: &str) -> Result<Millis, ParseUnitError> {
     })
 }
 
+/// Writes a duration as [`parse_duration`] reads it, in the largest unit that makes it a whole number.
+pub fn write_duration(span: Millis) -> String {
+    for (unit, ms) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
+        if span.0 >= ms && span.0.is_multiple_of(ms) {
+            return format!("{}{unit}", span.0 / ms);
+        }
+    }
+    format!("{}ms", span.0)
+}
+
 fn parse(text: &str, factor: impl Fn(&str) -> Option<f64>) -> Option<u64> {
     let text = text.trim();
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len());
@@ -135,5 +145,8 @@ mod tests {
         assert_eq!(parse_duration("4d"), Ok(Millis(345_600_000)));
         assert!(parse_duration("5").is_err());
         assert!(parse_duration("1e99s").is_err());
+        for text in ["4d", "36h", "10m", "90s", "1500ms", "0ms"] {
+            assert_eq!(parse_duration(text).map(write_duration), Ok(text.into()));
+        }
     }
 }

@@ -122,6 +122,14 @@ impl Port {
         found
     }
 
+    /// Lets a consumer hold deliveries for so many milliseconds from now, instead of settling them. Answers
+    /// how many of the tags were known.
+    pub fn extend(&self, consumer: &Consumer, tags: Tags, for_ms: Millis) -> usize {
+        let until = self.now.wall.plus(for_ms);
+        let (found, _) = self.broker.run(&consumer.queue, |queue, _| queue.extend(consumer.key, tags, until));
+        found
+    }
+
     /// Ends a consumer. What it held goes back into its place; deliveries up to the tag `handled` may
     /// have been seen by the client and count as failed (0: none, [`u64::MAX`]: all).
     pub fn cancel(&mut self, consumer: &Consumer, handled: u64) {

@@ -222,6 +222,7 @@ impl Broker {
         let durable = gathered.messages.iter().any(|routed| routed.stored)
             || !gathered.retained.is_empty()
             || !stage.states.is_empty()
+            || stage.ends.is_some()
             || settles.iter().any(|settled| !settled.orders.is_empty());
         if !durable {
             self.enqueue(gathered, &|_| Location::NOWHERE, by.now);
@@ -229,8 +230,9 @@ impl Broker {
             return None;
         }
         let mut batch = self.log.batch();
-        if gathered.messages.is_empty() && gathered.retained.is_empty() {
-            // Acknowledgements and what sessions remember of them free space, so a full log takes them.
+        if (gathered.messages.is_empty() && gathered.retained.is_empty()) || stage.ends.is_some() {
+            // Acknowledgements and what sessions remember of them free space, so a full log takes them; and
+            // what a queue has kept that ends.
             batch.reserved();
         }
         self.write_messages(gathered, &mut batch);
@@ -246,6 +248,11 @@ impl Broker {
             record::Settle::encode(settled.cell.id, settled.orders.iter().copied(), &mut scratch);
             batch.push(kind::SETTLE, &[], 0, &[&scratch]);
         }
+        if let Some(queue) = &stage.ends {
+            scratch.clear();
+            record::encode_undefine(queue.id, &mut scratch);
+            batch.push(kind::UNDEFINE, &[], 0, &[&scratch]);
+        }
         let gate = self.gate.read();
         let placed = match self.log.append(&mut batch) {
             Ok(placed) => placed,
@@ -257,7 +264,9 @@ impl Broker {
             self.states.set(state.owner, state.key.clone(), state.value.clone());
         }
         self.finish_settles(settles, by.now);
+        stage.ends.iter().for_each(|queue| self.forget_queue(queue));
         drop(gate);
+        stage.ends.iter().for_each(|queue| self.empty(queue));
         None
     }
 

@@ -10,6 +10,7 @@ mod flush;
 mod ids;
 mod open;
 mod port;
+mod prepared;
 mod queues;
 mod recover;
 mod retain;
@@ -39,6 +40,7 @@ pub use consume::{Consumer, Want};
 pub use counters::{Counters, Totals};
 pub use open::{EXPIRY_KEY, Options, StartError};
 pub use port::{Confirm, Now, Peer, Port};
+pub use prepared::{PREPARED_MAX, XaError, Xid, XidError};
 pub use queues::{Binding, Refused};
 pub use temporary::{TEMPORARIES_MAX, is_temporary};
 pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};
@@ -62,6 +64,7 @@ pub struct Broker {
     claims: claims::Claims,
     temporaries: temporary::Temporaries,
     watchers: watchers::Watchers,
+    prepared: prepared::Prepared,
     counters: Counters,
     ids: ids::Ids,
     queue_ids: AtomicU32,

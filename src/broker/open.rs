@@ -11,7 +11,8 @@ use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 
 use super::recover::Rebuild;
 use super::{
-    Broker, Clock, Counters, TxLimits, bindings, claims, ids, retain, state, temporary, threads, watchers,
+    Broker, Clock, Counters, TxLimits, bindings, claims, ids, prepared, retain, state, temporary, threads,
+    watchers,
 };
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
@@ -71,6 +72,7 @@ impl Broker {
             claims: claims::Claims::default(),
             temporaries: temporary::Temporaries::new(started),
             watchers: watchers::Watchers::default(),
+            prepared: prepared::Prepared::default(),
             counters: Counters::default(),
             ids: ids::Ids::starting_at(1),
             queue_ids: AtomicU32::new(1),

@@ -272,7 +272,8 @@ impl Port {
     /// When the port itself wants [`Port::refresh`], on the monotonic clock.
     pub fn deadline(&self) -> Option<Millis> {
         let held = self.held_back.as_ref().map(|held| held.until);
-        [held, self.retry_at].into_iter().flatten().min()
+        let transactions = self.transactions.deadline(self.broker.tx_limits);
+        [held, self.retry_at, transactions].into_iter().flatten().min()
     }
 
     /// Takes what has come into [`Port::events`] and retries what had to wait. To be called after
@@ -286,6 +287,7 @@ impl Port {
                 outbox.mark_slow();
             }
         }
+        self.abort_timed_out();
         self.retry_at = None;
         if let Some(parked) = self.parked.take() {
             let (stage, raw) = *parked;
@@ -316,6 +318,11 @@ impl Port {
     /// Whether everything to be confirmed has been answered and nothing is parked.
     pub fn is_settled(&self) -> bool {
         self.pending.is_empty() && self.parked.is_none()
+    }
+
+    /// Whether everything published has reached its queues: nothing is staged and nothing waits for room.
+    pub fn is_flushed(&self) -> bool {
+        self.stage.is_none() && self.parked.is_none()
     }
 
     /// Why the broker can confirm nothing any more, if so.

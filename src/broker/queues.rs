@@ -11,7 +11,7 @@ use wharfmq_core::{
 };
 use wharfmq_store::AppendError;
 
-use super::{Broker, Port, Route, TEMPORARIES_MAX, is_temporary, temporary};
+use super::{Broker, Port, Route, TEMPORARIES_MAX, is_temporary, prepared, temporary};
 
 /// Why a destination cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +196,9 @@ impl Broker {
     }
 
     pub(super) fn policy(&self, class: Class, name: &ByteString, durable: bool) -> Arc<QueuePolicy> {
+        if class == Class::Prepared {
+            return Arc::new(prepared::policy());
+        }
         let (role, address) = match class {
             Class::Session => (QueueRole::Session, Address::topic(name.clone())),
             Class::Durable | Class::Shared | Class::History => {
@@ -254,6 +257,15 @@ impl Broker {
             record::encode_undefine(queue.id, &mut payload);
             self.append_one(kind::UNDEFINE, &payload)?;
         }
+        self.forget_queue(queue);
+        drop(gate);
+        drop(making);
+        self.empty(queue);
+        Ok(())
+    }
+
+    /// Takes a queue out of all tables; the log knows.
+    pub(super) fn forget_queue(&self, queue: &QueueCell) {
         for binding in self.bindings.forget(queue.id) {
             self.router.unbind(&binding.pattern, queue.id);
         }
@@ -263,14 +275,10 @@ impl Broker {
         self.states.forget(queue.id);
         self.queues.remove(queue);
         self.threads.forget(queue);
-        drop(gate);
-        drop(making);
-        self.empty(queue);
-        Ok(())
     }
 
     /// Gives up everything a deleted queue held, a little under each hold of its lock.
-    fn empty(&self, queue: &Arc<QueueCell>) {
+    pub(super) fn empty(&self, queue: &Arc<QueueCell>) {
         loop {
             let mut fx = wharfmq_core::Effects::default();
             let mut locked = queue.lock();

@@ -218,6 +218,7 @@ impl Rebuild {
             broker.schedule_expiry(&cell, wall);
         }
         self.build_retained(broker);
+        broker.recover_prepared();
         messages
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wharfmq_base::{Location, Lsn};
 use wharfmq_core::record::{self, kind};
-use wharfmq_core::{Effects, LockedQueue, Order, Queue, QueueCell, Staged, limits};
+use wharfmq_core::{Effects, LockedQueue, Order, Outcome, Queue, QueueCell, Staged, limits};
 
 use super::{Broker, Now};
 
@@ -14,13 +14,29 @@ thread_local! {
     static EFFECTS: RefCell<Effects> = RefCell::default();
 }
 
-/// Acknowledgements of one consumer inside a transaction that is being committed.
+/// Acknowledgements of one consumer inside a transaction.
 #[derive(Debug)]
 pub(super) struct SettledInTx {
     pub(super) cell: Arc<QueueCell>,
     pub(super) staged: Vec<Staged>,
-    /// Those of them that are stored, ascending.
+    pub(super) outcome: Outcome,
+    /// Those of the accepted that are stored, ascending; named when the transaction is carried out.
     pub(super) orders: Vec<Order>,
+}
+
+impl SettledInTx {
+    /// The stored ones of them, ascending.
+    pub(super) fn stored_orders(&self) -> Vec<Order> {
+        let stored = self.staged.iter().filter(|staged| staged.stored);
+        let mut orders: Vec<Order> = stored.map(|staged| staged.order).collect();
+        orders.sort_unstable();
+        orders
+    }
+
+    /// Whether the batch of the transaction settles them. What was refused takes its outcome afterwards.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.outcome == Outcome::Accept
+    }
 }
 
 impl Broker {
@@ -102,10 +118,29 @@ impl Broker {
 
     /// Removes what a committed transaction acknowledged; its batch already says so.
     pub(super) fn finish_settles(&self, settles: &[SettledInTx], now: Now) {
-        for settled in settles {
+        for settled in settles.iter().filter(|settled| settled.is_accepted()) {
             self.run(&settled.cell, |queue, fx| {
                 queue.commit_staged(&settled.staged, now.wall, fx);
             });
+        }
+    }
+
+    /// Gives what a committed transaction refused its outcome. Answers the last batch that this wrote.
+    pub(super) fn resolve_refused(&self, settles: &[SettledInTx], now: Now) -> Option<Lsn> {
+        let refused = settles.iter().filter(|settled| !settled.is_accepted());
+        let resolved = refused.map(|settled| {
+            let resolve = |queue: &mut Queue, fx: &mut Effects| {
+                queue.resolve_staged(&settled.staged, settled.outcome, now.wall, fx)
+            };
+            self.run(&settled.cell, resolve).1
+        });
+        resolved.max().flatten()
+    }
+
+    /// Takes the acknowledgements of a transaction back: it never happened.
+    pub(super) fn unstage(&self, settles: &[SettledInTx], now: Now) {
+        for settled in settles {
+            self.run(&settled.cell, |queue, fx| queue.unstage(&settled.staged, now.wall, fx));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use wharfmq_base::Millis;
-use wharfmq_core::{Address, Item, Span, Token};
+use wharfmq_core::{Address, Item, QueueCell, Span, Token};
 
 use super::Route;
 
@@ -19,6 +19,8 @@ pub(super) struct Stage {
     pub(super) runs: Vec<StagedRun>,
     pub(super) tokens: Vec<(u32, Token)>,
     pub(super) states: Vec<StagedState>,
+    /// A queue that ends with the same batch. Only a stage that is carried out at once has one.
+    pub(super) ends: Option<Arc<QueueCell>>,
 }
 
 /// Consecutive publications to one destination.

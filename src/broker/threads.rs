@@ -16,6 +16,7 @@ use wharfmq_base::{Location, Millis, RankedMutex, rank};
 use wharfmq_core::{Dead, Order, QueueCell, QueueId};
 
 use super::Broker;
+use super::undertaker::BATCH_MESSAGES;
 
 /// How often the keeper looks whether there is something to do.
 const KEEPER_PAUSE: Duration = Duration::from_millis(500);
@@ -43,6 +44,21 @@ pub(super) struct Load {
 pub(super) struct Burial {
     pub(super) cell: Arc<QueueCell>,
     pub(super) dead: Vec<Dead>,
+}
+
+impl Burial {
+    /// With what has come since from the same queue, up to a batch; and what has come from another.
+    fn joined(mut self, inbox: &Receiver<Self>) -> (Self, Option<Self>) {
+        while self.dead.len() < BATCH_MESSAGES
+            && let Ok(next) = inbox.try_recv()
+        {
+            if !Arc::ptr_eq(&next.cell, &self.cell) {
+                return (self, Some(next));
+            }
+            self.dead.extend(next.dead);
+        }
+        (self, None)
+    }
 }
 
 /// Receiving ends, to be given to [`Threads::start`] once there is a broker.
@@ -92,8 +108,12 @@ impl Threads {
             }
         })?;
         self.spawn("undertaker", move || {
-            while let (Ok(burial), Some(broker)) = (dead.recv(), weak.upgrade()) {
+            let mut next = dead.recv().ok();
+            while let (Some(burial), Some(broker)) = (next, weak.upgrade()) {
+                let (burial, other) = burial.joined(&dead);
                 broker.bury(burial);
+                drop(broker);
+                next = other.or_else(|| dead.recv().ok());
             }
         })
     }

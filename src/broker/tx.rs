@@ -1,14 +1,14 @@
 //! Local transactions: sends and acknowledgements that happen together or not at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
-use wharfmq_base::Lease;
-use wharfmq_core::{Item, Order, Tags, Token};
+use wharfmq_base::{Lease, Millis, write_duration};
+use wharfmq_core::{Item, Outcome, Tags, Token};
 
-use super::flush::Flusher;
+use super::flush::{Flushed, Flusher};
 use super::settle::SettledInTx;
 use super::stage::Stage;
 use super::{Consumer, Port, Route, is_temporary};
@@ -16,18 +16,20 @@ use super::{Consumer, Port, Route, is_temporary};
 /// Transactions one connection may have open.
 pub const TRANSACTIONS_MAX: usize = 64;
 
-/// How large one transaction may become.
+/// How large one transaction may become, and how old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TxLimits {
     /// Sends and acknowledgements.
     pub ops: usize,
     /// Bytes of the sends; a single send may be larger.
     pub bytes: usize,
+    /// From its begin to its commit, in milliseconds; what is older is aborted.
+    pub timeout: Millis,
 }
 
 impl Default for TxLimits {
     fn default() -> Self {
-        Self { ops: 10_000, bytes: 16 << 20 }
+        Self { ops: 10_000, bytes: 16 << 20, timeout: Millis(600_000) }
     }
 }
 
@@ -42,6 +44,8 @@ pub enum TxError {
     TooMany,
     /// It would pass these limits.
     TooLarge(TxLimits),
+    /// It was open for longer than this, and was aborted.
+    TimedOut(Millis),
 }
 
 impl std::fmt::Display for TxError {
@@ -50,10 +54,15 @@ impl std::fmt::Display for TxError {
             Self::Unknown => f.write_str("no such transaction is open"),
             Self::Exists => f.write_str("a transaction of this name is open already"),
             Self::TooMany => write!(f, "a connection may have {TRANSACTIONS_MAX} transactions open"),
-            Self::TooLarge(TxLimits { ops, bytes }) => write!(
+            Self::TooLarge(TxLimits { ops, bytes, .. }) => write!(
                 f,
                 "a transaction may have {ops} operations and {bytes} bytes: \
                  limits.max_transaction_messages and limits.max_transaction_bytes"
+            ),
+            Self::TimedOut(timeout) => write!(
+                f,
+                "the transaction timed out after {} (limits.transaction_timeout) and was aborted",
+                write_duration(*timeout)
             ),
         }
     }
@@ -61,43 +70,80 @@ impl std::fmt::Display for TxError {
 
 impl std::error::Error for TxError {}
 
-/// A connection's open transactions.
+/// A connection's transactions. Most connections have none and pay for a pointer.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
-    #[allow(clippy::box_collection, reason = "most connections have none and pay for a pointer")]
-    open: Option<Box<HashMap<ByteString, Transaction>>>,
+    known: Option<Box<Known>>,
 }
 
 #[derive(Debug, Default)]
-struct Transaction {
-    stage: Stage,
-    raw: BytesMut,
-    settles: Vec<SettledInTx>,
+struct Known {
+    open: HashMap<ByteString, Transaction>,
+    /// Names of those that were aborted for their age, the latest at the end: whoever goes on with one
+    /// is told.
+    timed_out: VecDeque<ByteString>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    pub(super) stage: Stage,
+    pub(super) raw: BytesMut,
+    pub(super) settles: Vec<SettledInTx>,
     ops: usize,
     leases: Vec<Lease>,
+    /// On the monotonic clock.
+    begun: Millis,
 }
 
 impl Transactions {
-    fn get(&mut self, name: &str) -> Result<&mut Transaction, TxError> {
-        self.open.as_mut().and_then(|open| open.get_mut(name)).ok_or(TxError::Unknown)
+    pub(super) fn get(&mut self, name: &str, limits: TxLimits) -> Result<&mut Transaction, TxError> {
+        let Some(known) = &mut self.known else { return Err(TxError::Unknown) };
+        let is_late = known.timed_out.iter().any(|late| late == name);
+        let missing = if is_late { TxError::TimedOut(limits.timeout) } else { TxError::Unknown };
+        known.open.get_mut(name).ok_or(missing)
     }
 
-    fn take(&mut self, name: &str) -> Result<Transaction, TxError> {
-        self.open.as_mut().and_then(|open| open.remove(name)).ok_or(TxError::Unknown)
+    pub(super) fn take(&mut self, name: &str, limits: TxLimits) -> Result<Transaction, TxError> {
+        self.get(name, limits)?;
+        self.known.as_mut().and_then(|known| known.open.remove(name)).ok_or(TxError::Unknown)
+    }
+
+    /// When the first of them times out, on the monotonic clock.
+    pub(super) fn deadline(&self, limits: TxLimits) -> Option<Millis> {
+        let first = self.known.as_ref()?.open.values().map(|transaction| transaction.begun).min();
+        first.map(|begun| begun.plus(limits.timeout))
+    }
+}
+
+impl Known {
+    /// Takes out what has been open for too long.
+    fn take_timed_out(&mut self, limits: TxLimits, now: Millis) -> Vec<Transaction> {
+        let late = |transaction: &Transaction| transaction.begun.plus(limits.timeout) <= now;
+        let late = self.open.extract_if(|_, transaction| late(transaction));
+        let mut taken = Vec::new();
+        for (name, transaction) in late {
+            self.timed_out.push_back(name);
+            taken.push(transaction);
+        }
+        let excess = self.timed_out.len().saturating_sub(TRANSACTIONS_MAX);
+        self.timed_out.drain(..excess);
+        taken
     }
 }
 
 impl Port {
     /// Opens a transaction.
     pub fn begin(&mut self, name: &ByteString) -> Result<(), TxError> {
-        let open = self.transactions.open.get_or_insert_default();
-        if open.contains_key(name) {
+        let known = self.transactions.known.get_or_insert_default();
+        if known.open.contains_key(name) {
             return Err(TxError::Exists);
         }
-        if open.len() >= TRANSACTIONS_MAX {
+        if known.open.len() >= TRANSACTIONS_MAX {
             return Err(TxError::TooMany);
         }
-        open.insert(name.clone(), Transaction::default());
+        known.timed_out.retain(|late| late != name);
+        let begun = self.now.mono;
+        known.open.insert(name.clone(), Transaction { begun, ..Transaction::default() });
         Ok(())
     }
 
@@ -114,7 +160,7 @@ impl Port {
         let limits = self.broker.tx_limits;
         self.publishes = true;
         let lease = self.broker.memory.lease(u64::from(item.frame.len));
-        let transaction = self.transactions.get(name)?;
+        let transaction = self.transactions.get(name, limits)?;
         let bytes = transaction.raw.len() + item.frame.len as usize;
         // One send larger than the limit is a message's affair, not the transaction's.
         let crowded = bytes > limits.bytes && transaction.ops > 0;
@@ -127,71 +173,110 @@ impl Port {
         Ok(())
     }
 
-    /// Acknowledges within a transaction: the deliveries stay in flight until the commit. Answers how
-    /// many of the tags were known.
-    pub fn settle_in(&mut self, name: &str, consumer: &Consumer, tags: Tags) -> Result<usize, TxError> {
+    /// Settles within a transaction: the deliveries stay in flight until the commit, and what is refused
+    /// takes its outcome then. Answers how many of the tags were known.
+    pub fn settle_in(
+        &mut self,
+        name: &str,
+        consumer: &Consumer,
+        tags: Tags,
+        outcome: Outcome,
+    ) -> Result<usize, TxError> {
         let limits = self.broker.tx_limits;
-        let transaction = self.transactions.get(name)?;
+        let transaction = self.transactions.get(name, limits)?;
         if transaction.ops >= limits.ops {
             return Err(TxError::TooLarge(limits));
         }
+        let cell = &consumer.queue;
         let mut staged = Vec::new();
-        consumer.queue.lock().queue().stage(consumer.key, tags, &mut staged);
+        cell.lock().queue().stage(consumer.key, tags, &mut staged);
         let found = staged.len();
         transaction.ops += found;
-        transaction.settles.push(SettledInTx {
-            cell: Arc::clone(&consumer.queue),
-            staged,
-            orders: Vec::new(),
-        });
+        let is_same = |last: &&mut SettledInTx| {
+            let of = last.staged.last().map(|staged| staged.consumer);
+            last.outcome == outcome && of == Some(consumer.key) && Arc::ptr_eq(&last.cell, cell)
+        };
+        if let Some(last) = transaction.settles.last_mut().filter(is_same) {
+            last.staged.append(&mut staged);
+        } else if found > 0 {
+            let cell = Arc::clone(cell);
+            transaction.settles.push(SettledInTx { cell, staged, outcome, orders: Vec::new() });
+        }
         Ok(found)
     }
 
     /// Carries a transaction out in one atomic batch; `confirm` is answered once it is durable, or with
-    /// the reason why nothing of it happened.
+    /// the reason why nothing of it happened. What the connection has staged or parked is not part of
+    /// it and comes later: who wants it before waits until [`Port::is_flushed`].
     pub fn commit(&mut self, name: &str, confirm: Option<Token>) -> Result<(), TxError> {
-        let mut transaction = self.transactions.take(name)?;
-        for settled in &mut transaction.settles {
-            let mut orders: Vec<Order> =
-                settled.staged.iter().filter(|staged| staged.stored).map(|staged| staged.order).collect();
-            orders.sort_unstable();
-            settled.orders = orders;
+        let transaction = self.transactions.take(name, self.broker.tx_limits)?;
+        let Transaction { stage, raw, mut settles, .. } = transaction;
+        let flushed = self.carry_out_at_once(stage, raw.freeze(), &mut settles);
+        if !flushed.refused.is_empty() {
+            self.broker.unstage(&settles, self.now);
         }
-        let raw = transaction.raw.freeze();
+        self.answer(flushed, confirm);
+        Ok(())
+    }
+
+    /// Flushes sends and acknowledgements as one; where one send is refused, all of it is, and the
+    /// acknowledgements are the caller's to take back.
+    pub(super) fn carry_out_at_once(
+        &mut self,
+        stage: Stage,
+        raw: Bytes,
+        settles: &mut [SettledInTx],
+    ) -> Flushed {
+        for settled in settles.iter_mut().filter(|settled| settled.is_accepted()) {
+            settled.orders = settled.stored_orders();
+        }
         let by =
             Flusher { outbox: &self.outbox, now: self.now, own: None, refuse_when_full: true, atomic: true };
-        let mut flushed = self.broker.flush(transaction.stage, raw, &by, &transaction.settles);
-        // What one send was refused for, the whole transaction was refused for.
+        let mut flushed = self.broker.flush(stage, raw, &by, settles);
+        // What one send was refused for, the whole was refused for.
         flushed.refused.truncate(1);
         for refused in &mut flushed.refused {
             refused.0 = 0;
         }
-        if !flushed.refused.is_empty() {
-            self.unstage(&transaction.settles);
+        if flushed.refused.is_empty() {
+            let resolved = self.broker.resolve_refused(settles, self.now);
+            self.has_appended(resolved);
         }
-        let tokens = confirm.into_iter().map(|token| (0, token)).collect();
-        self.settle_flush(flushed, tokens, 0);
-        Ok(())
+        flushed
+    }
+
+    /// Has what was carried out at once confirmed.
+    pub(super) fn answer(&mut self, flushed: Flushed, confirm: Option<Token>) {
+        self.settle_flush(flushed, confirm.into_iter().map(|token| (0, token)).collect(), 0);
     }
 
     /// Forgets a transaction: its sends never happened, its acknowledgements are taken back and the
-    /// deliveries are still in flight.
+    /// deliveries are still in flight. One that has timed out was forgotten before.
     pub fn abort(&mut self, name: &str) -> Result<(), TxError> {
-        let transaction = self.transactions.take(name)?;
-        self.unstage(&transaction.settles);
+        match self.transactions.take(name, self.broker.tx_limits) {
+            Ok(transaction) => self.broker.unstage(&transaction.settles, self.now),
+            Err(TxError::TimedOut(_)) => {
+                let known = self.transactions.known.iter_mut();
+                known.for_each(|known| known.timed_out.retain(|late| late != name));
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
-    pub(super) fn abort_all(&mut self) {
-        for transaction in self.transactions.open.take().into_iter().flat_map(|open| open.into_values()) {
-            self.unstage(&transaction.settles);
+    /// Aborts the transactions that have been open for too long.
+    pub(super) fn abort_timed_out(&mut self) {
+        let Some(known) = &mut self.transactions.known else { return };
+        for transaction in known.take_timed_out(self.broker.tx_limits, self.now.mono) {
+            self.broker.unstage(&transaction.settles, self.now);
         }
     }
 
-    fn unstage(&self, settles: &[SettledInTx]) {
-        let wall = self.now.wall;
-        for settled in settles {
-            self.broker.run(&settled.cell, |queue, fx| queue.unstage(&settled.staged, wall, fx));
+    pub(super) fn abort_all(&mut self) {
+        for transaction in
+            self.transactions.known.take().into_iter().flat_map(|known| known.open.into_values())
+        {
+            self.broker.unstage(&transaction.settles, self.now);
         }
     }
 }

@@ -14,6 +14,7 @@ use super::settings::{AddressSettings, Limits, Log, Settings, TlsProfile};
 use super::{dev_tls, memory};
 
 const KIB: u64 = 1 << 10;
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 const MIB: u64 = 1 << 20;
 
 /// Checks and completes a configuration. The result is only good where no problem was added.
@@ -266,6 +267,7 @@ impl Resolver<'_> {
                 KIB,
                 u64::MAX,
             ),
+            transaction_timeout: self.span("transaction_timeout", written.transaction_timeout, 1_000, DAY_MS),
         }
     }
 

@@ -198,6 +198,8 @@ section! {
         max_transaction_messages: u32 = "10_000" => "1_000";
         /// How many bytes of messages a transaction may hold. At least 1KiB.
         max_transaction_bytes: Size = r#""16MiB""# => r#""64MiB""#;
+        /// How long a transaction may stay open before it is aborted. 1s to 1d.
+        transaction_timeout: Span = r#""10m""# => r#""1h""#;
     }
 }
 

@@ -92,6 +92,8 @@ pub struct Limits {
     pub max_transaction_messages: u32,
     /// Bytes of messages in a transaction.
     pub max_transaction_bytes: ByteSize,
+    /// How long a transaction may stay open.
+    pub transaction_timeout: Millis,
 }
 
 /// The log.

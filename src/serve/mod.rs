@@ -83,6 +83,7 @@ fn open_broker(settings: &Settings, clock: Clock) -> Result<Arc<Broker>, Failure
         transactions: TxLimits {
             ops: settings.limits.max_transaction_messages as usize,
             bytes: usize::try_from(settings.limits.max_transaction_bytes.0).unwrap_or(usize::MAX),
+            timeout: settings.limits.transaction_timeout,
         },
         clock: Arc::new(move || clock.now()),
     };

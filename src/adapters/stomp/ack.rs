@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 
+use wharfmq_base::Millis;
 use wharfmq_core::{Credit, Outcome, Tags};
 use wharfmq_stomp::{AckMode, Command, Error, Frame, Version};
 
 use super::Open;
 use super::fault::Stop;
 use super::message::ID_PREFIX;
-use super::subs::Source;
+use super::subs::{LOCK_MS_MAX, LOCK_MS_MIN, Source};
 use crate::broker::Port;
+
+/// Longest pause, in milliseconds, that NACK can ask for.
+const DELAY_MS_MAX: u64 = 30 * 24 * 3_600 * 1_000;
 
 /// Acknowledgements of a round, in their order.
 #[derive(Default)]
@@ -32,17 +36,27 @@ struct Asked<'a> {
     subscription: Option<Cow<'a, str>>,
     transaction: Option<Cow<'a, str>>,
     receipt: Option<Cow<'a, str>>,
+    delay: Option<Cow<'a, str>>,
+    requeue: Option<Cow<'a, str>>,
+    extend: Option<Cow<'a, str>>,
+}
+
+/// What a frame says of its deliveries.
+enum Said {
+    Settle(Outcome),
+    /// To be held for so long from now.
+    Extend(Millis),
 }
 
 impl Open {
     pub(super) fn on_settle(&mut self, frame: &Frame<'_>, port: &mut Port) -> Result<(), Stop> {
         let asked = Asked::read(frame)?;
-        let accepts = frame.command() == Command::Ack;
+        let said = asked.said(frame.command())?;
         if let Some((sub, delivery)) = self.delivery(&asked)? {
-            match &asked.transaction {
-                None => self.settle(sub, delivery, accepts),
-                Some(name) if accepts => self.settle_in(name, sub, delivery, port)?,
-                Some(_) => return Err(Stop::fault("NACK within a transaction is not supported")),
+            match (said, &asked.transaction) {
+                (Said::Settle(outcome), None) => self.settle(sub, delivery, outcome),
+                (Said::Settle(outcome), Some(name)) => self.settle_in(name, sub, delivery, outcome, port)?,
+                (Said::Extend(span), _) => self.extend(sub, delivery, span, port),
             }
         }
         self.promise_receipt(asked.receipt.as_deref(), port);
@@ -77,17 +91,17 @@ impl Open {
         }
     }
 
-    fn settle(&mut self, tag: u32, delivery: u64, accepts: bool) {
+    fn settle(&mut self, tag: u32, delivery: u64, outcome: Outcome) {
         match self.subs.sent_until(tag, delivery) {
-            None => self.settle_one(tag, delivery, accepts),
+            None => self.settle_one(tag, delivery, outcome),
             Some(parts) => {
-                parts.iter().for_each(|&(part, last)| self.settle_one(part, last, accepts));
+                parts.iter().for_each(|&(part, last)| self.settle_one(part, last, outcome));
                 self.subs.forget_settled();
             }
         }
     }
 
-    fn settle_one(&mut self, tag: u32, delivery: u64, accepts: bool) {
+    fn settle_one(&mut self, tag: u32, delivery: u64, outcome: Outcome) {
         let Some(sub) = self.subs.get_mut(tag).filter(|sub| sub.acknowledges()) else { return };
         let (first, count) = match sub.mode {
             AckMode::Client => sub.flights.take_up_to(delivery),
@@ -96,8 +110,16 @@ impl Open {
         if count == 0 || !matches!(sub.source, Source::Queue(_)) {
             return;
         }
-        let outcome = if accepts { Outcome::Accept } else { Outcome::Retry };
         self.acks.add(Run { sub: tag, first, last: delivery, count, outcome });
+    }
+
+    /// Lets the client hold deliveries for longer: those that an ACK of this one would cover.
+    fn extend(&mut self, tag: u32, delivery: u64, span: Millis, port: &mut Port) {
+        self.settle_acked(port);
+        let Some(sub) = self.subs.get_mut(tag).filter(|sub| sub.acknowledges()) else { return };
+        if let Source::Queue(consumer) = &sub.source {
+            port.extend(consumer, sub.covered(delivery), span);
+        }
     }
 
     /// Settles what was acknowledged since the last call.
@@ -141,6 +163,9 @@ impl<'a> Asked<'a> {
                 "subscription" => &mut asked.subscription,
                 "transaction" => &mut asked.transaction,
                 "receipt" => &mut asked.receipt,
+                "delay" => &mut asked.delay,
+                "requeue" => &mut asked.requeue,
+                "extend" => &mut asked.extend,
                 _ => continue,
             };
             if slot.is_none() {
@@ -148,5 +173,46 @@ impl<'a> Asked<'a> {
             }
         }
         Ok(asked)
+    }
+
+    fn said(&self, command: Command) -> Result<Said, Stop> {
+        match (command, &self.extend, &self.delay, &self.requeue) {
+            (Command::Ack, None, None, None) => Ok(Said::Settle(Outcome::Accept)),
+            (Command::Nack, None, None, None) => Ok(Said::Settle(Outcome::Nack)),
+            (Command::Ack, Some(_), None, None) if self.transaction.is_some() => {
+                Err(Stop::fault("extend is not part of a transaction: leave the header transaction out"))
+            }
+            (Command::Ack, Some(span), None, None) => {
+                let span = millis("extend", span, LOCK_MS_MIN, LOCK_MS_MAX)?;
+                Ok(Said::Extend(span))
+            }
+            (Command::Ack, ..) => Err(Stop::fault("delay and requeue are headers of NACK, not of ACK")),
+            (_, Some(_), ..) => Err(Stop::fault("extend is a header of ACK, not of NACK")),
+            (_, None, delay, requeue) => Ok(Said::Settle(refusal(delay.as_deref(), requeue.as_deref())?)),
+        }
+    }
+}
+
+/// What a NACK asks for that says more than no.
+fn refusal(delay: Option<&str>, requeue: Option<&str>) -> Result<Outcome, Stop> {
+    match (delay, requeue) {
+        (Some(_), Some("false")) => {
+            Err(Stop::fault("delay and requeue:false exclude each other: what is not requeued does not wait"))
+        }
+        (None, Some("false")) => Ok(Outcome::Reject),
+        (None, Some("true")) => Ok(Outcome::Retry),
+        (Some(delay), None | Some("true")) => {
+            Ok(Outcome::Requeue { delay: millis("delay", delay, 0, DELAY_MS_MAX)?, count: true })
+        }
+        (None, None) => Ok(Outcome::Nack),
+        (_, Some(_)) => Err(Stop::fault("requeue is neither true nor false")),
+    }
+}
+
+/// A span of time in milliseconds within its bounds.
+pub(super) fn millis(name: &str, value: &str, least: u64, most: u64) -> Result<Millis, Stop> {
+    match value.trim().parse() {
+        Ok(span) if (least..=most).contains(&span) => Ok(Millis(span)),
+        _ => Err(Stop::Fault(format!("{name} is not a number of milliseconds from {least} to {most}"))),
     }
 }

@@ -58,14 +58,15 @@ impl StompSession {
         // Versions before 1.1 know no heart-beats.
         let ours = (version > Version::V1_0).then_some(self.options.heart_beat);
         let session = match &client_id {
-            Some(id) => id.to_string(),
-            None => format!("ID:wharfmq-{:x}-{}", port.now.wall.0, port.conn().0),
+            Some(id) => id.clone(),
+            None => format!("ID:wharfmq-{:x}-{}", port.now.wall.0, port.conn().0).into(),
         };
         port.out.with(|out| encode_connected(out, version, &session, SERVER, ours));
         Ok(Open {
             version,
             limits: Limits { frame: self.options.max_frame, ..Limits::DEFAULT },
             client_id,
+            session,
             beats: HeartBeats::agree(ours.unwrap_or_default(), theirs),
             heard: port.now.mono,
             sent: port.now.mono,

@@ -78,6 +78,8 @@ struct Open {
     limits: Limits,
     /// For durable subscriptions; none where CONNECT named none.
     client_id: Option<ByteString>,
+    /// The client id, or what stands for it in CONNECTED.
+    session: ByteString,
     beats: HeartBeats,
     /// When something was last heard and last sent, on the monotonic clock.
     heard: Millis,

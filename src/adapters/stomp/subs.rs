@@ -7,13 +7,17 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
-use wharfmq_core::{Address, Pattern, SubTag};
+use wharfmq_core::{Address, Pattern, SubTag, Tags};
 use wharfmq_stomp::AckMode;
 
 use super::browse::Browser;
 use super::flights::Flights;
 use super::group::Group;
 use crate::broker::{Consumer, Port};
+
+/// Bounds, in milliseconds, of the time for which a client may hold a delivery unsettled.
+pub(super) const LOCK_MS_MIN: u64 = 1_000;
+pub(super) const LOCK_MS_MAX: u64 = 30 * 24 * 3_600 * 1_000;
 
 /// One subscription.
 pub(super) struct Sub {
@@ -88,6 +92,11 @@ impl Sub {
 
     pub(super) fn acknowledges(&self) -> bool {
         self.mode != AckMode::Auto && !matches!(self.source, Source::Browser(_))
+    }
+
+    /// The deliveries that an acknowledgement of this one covers.
+    pub(super) fn covered(&self, delivery: u64) -> Tags {
+        if self.mode == AckMode::Client { Tags::UpTo(delivery) } else { Tags::One(delivery) }
     }
 
     /// Room for more messages after `acked` were acknowledged.

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use smallvec::SmallVec;
+use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{Address, Credit, CreditPool, Kind, Pattern, QueueCell, SubTag};
 use wharfmq_stomp::{AckMode, Command, Encoder, Frame, Version};
 
+use super::ack::millis;
 use super::browse::Browser;
 use super::elements::{Elements, shown_as};
 use super::fault::Stop;
 use super::group::{Group, Several};
 use super::message::WINDOW_BYTES;
-use super::subs::{Source, Sub};
+use super::subs::{LOCK_MS_MAX, LOCK_MS_MIN, Source, Sub};
 use super::{Open, Phase, options, transformation};
 use crate::broker::{Binding, Consumer, Port, Refused, Want, is_temporary};
 
@@ -41,6 +43,7 @@ struct Asked<'a> {
     exclusive: Option<Cow<'a, str>>,
     no_local: Option<Cow<'a, str>>,
     retroactive: Option<Cow<'a, str>>,
+    lock: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
     transformation: Option<Cow<'a, str>>,
 }
@@ -110,7 +113,7 @@ impl Open {
             return Err(Stop::fault("a durable subscription is one to a topic, not to a queue"));
         }
         let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
-        let want = asked.want(SubTag(begun.tag), prefetch)?;
+        let want = asked.want(SubTag(begun.tag), prefetch, self.who(port))?;
         let queue = queue_of(name, port)?;
         let (start, from) = self.start_of_queue(begun.id.as_deref(), &queue, port);
         let browses = is_true(asked.browser.as_deref());
@@ -154,7 +157,7 @@ impl Open {
         };
         let prefetch = asked.prefetch(DURABLE_PREFETCH)?;
         let queue = self.open_durable(durable, topic, port)?;
-        let consumer = consume(&queue, asked.want(SubTag(begun.tag), prefetch)?, port)?;
+        let consumer = consume(&queue, asked.want(SubTag(begun.tag), prefetch, self.who(port))?, port)?;
         let start = self.frame_start(begun.id.as_deref(), None);
         let sub = Sub::new(begun.tag, begun.key, begun.mode, Source::Queue(consumer));
         self.subs.insert(Sub { start, prefetch, durable: Some(queue.name.clone()), ..sub });
@@ -178,7 +181,7 @@ impl Open {
         let Begun { tag, key, id, mode } = begun;
         let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
         let pool = CreditPool::new(prefetch);
-        let want = Want { pool: Some(Arc::clone(&pool)), ..asked.want(SubTag(tag), prefetch)? };
+        let want = Want { pool: Some(Arc::clone(&pool)), ..asked.want(SubTag(tag), prefetch, self.who(port))? };
         self.subs.insert_group(Group::new(tag, key.clone(), id.clone(), mode, want, pool, prefetch));
         let topics = std::mem::take(&mut wanted.topics);
         if !topics.is_empty() {
@@ -217,6 +220,11 @@ impl Open {
         let missing = "a durable subscription needs a client-id in CONNECT";
         let client_id = self.client_id.as_ref().ok_or_else(|| Stop::fault(missing))?;
         Ok(ByteString::from(format!("{client_id}.{name}")))
+    }
+
+    /// Who consumes, for the notes of dead letters.
+    fn who(&self, port: &Port) -> ByteString {
+        format!("{}@{}", self.session, port.peer().addr).into()
     }
 
     /// How the frames of a queue's consumer begin, and the destination that they name.
@@ -350,6 +358,7 @@ impl<'a> Asked<'a> {
                 "activemq.noLocal" => &mut asked.no_local,
                 "activemq.retroactive" => &mut asked.retroactive,
                 "transformation" => &mut asked.transformation,
+                "lock" => &mut asked.lock,
                 // The second is how ActiveMQ once spelled it; scripts still do.
                 "activemq.subscriptionName" | "activemq.subcriptionName" => &mut asked.name,
                 _ => continue,
@@ -389,14 +398,18 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn want(&self, sub: SubTag, prefetch: u32) -> Result<Want, Stop> {
+    fn want(&self, sub: SubTag, prefetch: u32, who: ByteString) -> Result<Want, Stop> {
         let priority = match self.priority.as_deref().map(str::parse) {
             None => 0,
             Some(Ok(priority)) => priority,
             Some(Err(_)) => return Err(Stop::fault("activemq.priority is not a number from 0 to 127")),
         };
+        let lock = match self.lock.as_deref() {
+            None => Millis(0),
+            Some(span) => millis("lock", span, LOCK_MS_MIN, LOCK_MS_MAX)?,
+        };
         let credit = Credit { messages: prefetch, bytes: WINDOW_BYTES };
         let exclusive = is_true(self.exclusive.as_deref());
-        Ok(Want { priority, exclusive, ..Want::plain(sub, credit) })
+        Ok(Want { priority, exclusive, lock, who, ..Want::plain(sub, credit) })
     }
 }

@@ -1,7 +1,7 @@
 //! BEGIN, COMMIT and ABORT.
 
 use bytestring::ByteString;
-use wharfmq_core::{Credit, Tags};
+use wharfmq_core::{Credit, Outcome};
 use wharfmq_stomp::{AckMode, Frame};
 
 use super::fault::Stop;
@@ -21,7 +21,11 @@ pub(super) struct TxAck {
 
 impl Open {
     pub(super) fn on_begin(&mut self, frame: &Frame<'_>, port: &mut Port) -> Result<(), Stop> {
-        Ok(port.begin(&name_of(frame)?)?)
+        let name = name_of(frame)?;
+        port.begin(&name)?;
+        // One of this name may have timed out before.
+        self.take_back(&name);
+        Ok(())
     }
 
     pub(super) fn on_commit(&mut self, frame: &Frame<'_>, port: &mut Port) -> Result<(), Stop> {
@@ -57,29 +61,35 @@ impl Open {
             Err(TxError::Unknown) if self.phase == Phase::Draining => return Ok(()),
             done => done?,
         }
+        self.take_back(name);
+        Ok(())
+    }
+
+    /// Takes the acknowledgements of a transaction back that did not come about.
+    fn take_back(&mut self, name: &ByteString) {
         for ack in self.tx_acks.extract_if(.., |ack| ack.transaction == *name) {
             if let Some(sub) = self.subs.get_mut(ack.sub) {
                 sub.debt += ack.count;
             }
         }
-        Ok(())
     }
 
-    /// Acknowledges within a transaction. It makes room for more messages at once, as a transaction may
+    /// Settles within a transaction. It makes room for more messages at once, as a transaction may
     /// be larger than the prefetch.
     pub(super) fn settle_in(
         &mut self,
         name: &str,
         tag: u32,
         delivery: u64,
+        outcome: Outcome,
         port: &mut Port,
     ) -> Result<(), Stop> {
         self.settle_acked(port);
         match self.subs.sent_until(tag, delivery) {
-            None => self.settle_one_in(name, tag, delivery, port)?,
+            None => self.settle_one_in(name, tag, delivery, outcome, port)?,
             Some(parts) => {
                 for (part, last) in parts {
-                    self.settle_one_in(name, part, last, port)?;
+                    self.settle_one_in(name, part, last, outcome, port)?;
                 }
             }
         }
@@ -87,12 +97,18 @@ impl Open {
         Ok(())
     }
 
-    fn settle_one_in(&mut self, name: &str, tag: u32, delivery: u64, port: &mut Port) -> Result<(), Stop> {
+    fn settle_one_in(
+        &mut self,
+        name: &str,
+        tag: u32,
+        delivery: u64,
+        outcome: Outcome,
+        port: &mut Port,
+    ) -> Result<(), Stop> {
         let Some(sub) = self.subs.get_mut(tag).filter(|sub| sub.acknowledges()) else { return Ok(()) };
-        let cumulative = sub.mode == AckMode::Client;
         let Source::Queue(consumer) = &sub.source else {
             // Nothing is stored that a rollback could bring back.
-            if cumulative {
+            if sub.mode == AckMode::Client {
                 sub.flights.take_up_to(delivery);
             } else {
                 sub.flights.take(delivery);
@@ -100,8 +116,7 @@ impl Open {
             return Ok(());
         };
         let consumer = consumer.clone();
-        let tags = if cumulative { Tags::UpTo(delivery) } else { Tags::One(delivery) };
-        let count = port.settle_in(name, &consumer, tags)? as u32;
+        let count = port.settle_in(name, &consumer, sub.covered(delivery), outcome)? as u32;
         let (room, group) = (sub.room(count), sub.group);
         port.grant(&consumer, Credit { messages: room, bytes: 0 });
         if let Some(group) = group {

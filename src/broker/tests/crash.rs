@@ -114,7 +114,7 @@ impl World {
         for _ in 0..how % 3 {
             let Some(delivery) = self.consumer.deliveries.pop_front() else { break };
             settled.push(body_of(&delivery));
-            self.consumer.port.settle_in("tx", &self.held, Tags::One(delivery.tag)).unwrap();
+            self.consumer.port.settle_in("tx", &self.held, Tags::One(delivery.tag), Outcome::Accept).unwrap();
         }
         if how % 5 == 4 {
             self.consumer.port.abort("tx").unwrap();

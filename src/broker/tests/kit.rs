@@ -112,6 +112,18 @@ impl Rig {
         cell.lock().queue().stats()
     }
 
+    /// What a new consumer of a queue is given, before it goes away again.
+    pub(super) fn given(&self, name: &str) -> Vec<String> {
+        let (mut client, cell) = (self.client(), self.queue(name));
+        let _held = client.consume(&cell, 9, PLENTY);
+        // What is paged out has to be read first.
+        self.wait("deliveries", || self.stats(&cell).ready == 0);
+        client.turn(self);
+        let bodies = client.take_bodies();
+        client.port.close();
+        bodies
+    }
+
     /// Waits until nothing is on its way to the dead letters.
     pub(super) fn wait_for_burials(&self) {
         self.wait("the dead letters", || {
@@ -234,8 +246,12 @@ impl Client {
 
     /// Sends within a transaction.
     pub(super) fn send_in(&mut self, tx: &str, to: &Address, body: &str) {
+        self.send_in_as(tx, to, body, SAFE);
+    }
+
+    pub(super) fn send_in_as(&mut self, tx: &str, to: &Address, body: &str, how: How) {
         let route = self.port.route(&Arc::new(to.clone())).unwrap();
-        let item = self.item(body, SAFE);
+        let item = self.item(body, how);
         let raw = self.raw.split().freeze();
         self.port.publish_in(tx, &route, item, &raw).unwrap();
     }

@@ -200,13 +200,13 @@ fn a_full_disk_parks_and_goes_on() {
     // A transaction of acknowledgements only needs no room that is not reserved for it.
     consumer.turn_until(&rig, "deliveries", |consumer| consumer.deliveries.len() > 20);
     consumer.port.begin(&"t".into()).unwrap();
-    consumer.port.settle_in("t", &held, Tags::UpTo(10)).unwrap();
+    consumer.port.settle_in("t", &held, Tags::UpTo(10), Outcome::Accept).unwrap();
     consumer.port.commit("t", Some(wharfmq_core::Token(1))).unwrap();
     consumer.settle_down(&rig);
     assert_eq!(consumer.confirmed(), [1]);
     // A send in a transaction is refused, and what it acknowledged is still in flight.
     consumer.port.begin(&"t".into()).unwrap();
-    consumer.port.settle_in("t", &held, Tags::One(11)).unwrap();
+    consumer.port.settle_in("t", &held, Tags::One(11), Outcome::Accept).unwrap();
     consumer.send_in("t", &queue("q"), &body(99_999));
     consumer.port.commit("t", Some(wharfmq_core::Token(2))).unwrap();
     consumer.settle_down(&rig);

@@ -2,10 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod crash;
+mod dead_letters;
 mod kit;
 mod limits;
+mod prepared;
+mod prepared_crash;
 mod recovery;
 mod regressions;
 mod space;
 mod temporary;
 mod watchers;
+mod transactions;

@@ -292,7 +292,10 @@ impl World {
         let taken = self.take(settles);
         for (name, tag, _) in &taken {
             let consumer = self.consumers[name].clone();
-            assert_eq!(self.client().port.settle_in("tx", &consumer, Tags::One(*tag)), Ok(1));
+            assert_eq!(
+                self.client().port.settle_in("tx", &consumer, Tags::One(*tag), Outcome::Accept),
+                Ok(1)
+            );
         }
         if !commit {
             self.client().port.abort("tx").unwrap();

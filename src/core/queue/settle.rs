@@ -31,7 +31,7 @@ pub enum Outcome {
     Reject,
 }
 
-/// A delivery that a transaction has accepted and that is not committed.
+/// A delivery that a transaction has accepted or refused and that is not committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Staged {
     /// Whose delivery it is.
@@ -183,22 +183,51 @@ impl Queue {
         let start = fx.settled.len();
         let mut found = 0;
         for delivery in staged {
-            let entry = match self.roster.get_mut(delivery.consumer) {
-                Some(consumer) => {
-                    let entry = consumer.in_flight.take_staged(delivery.tag);
-                    self.in_flight -= usize::from(entry.is_some());
-                    self.roster.refresh(delivery.consumer.slot);
-                    entry
-                }
-                None => self.orphans.remove(&delivery.order).map(|orphan| orphan.entry),
-            };
-            if let Some(entry) = entry {
+            if let Some((entry, _)) = self.take_staged(delivery) {
                 found += 1;
                 self.ledger.finish(&entry, Fate::Committed, fx);
             }
         }
         self.conclude(start, now, fx);
         found
+    }
+
+    /// The transaction is in the log, and these deliveries of one consumer were refused in it: they
+    /// take their outcome now. How many were found.
+    pub fn resolve_staged(
+        &mut self,
+        staged: &[Staged],
+        outcome: Outcome,
+        now: Millis,
+        fx: &mut Effects,
+    ) -> usize {
+        let start = fx.settled.len();
+        let (mut found, mut how) = (0, Return { delay: None, count: true, by: None });
+        for delivery in staged {
+            let Some((entry, its)) = self.take_staged(delivery) else { continue };
+            found += 1;
+            how = its;
+            match outcome {
+                Outcome::Accept => self.ledger.finish(&entry, Fate::Acked, fx),
+                _ => self.scratch.push(entry),
+            }
+        }
+        self.settle_scratch(outcome, &how, now, fx);
+        self.conclude(start, now, fx);
+        found
+    }
+
+    /// Takes a staged delivery from its consumer, or from the orphans; and how it would go back.
+    fn take_staged(&mut self, delivery: &Staged) -> Option<(Entry, Return)> {
+        let Some(consumer) = self.roster.get_mut(delivery.consumer) else {
+            let Orphan { entry, count, by } = self.orphans.remove(&delivery.order)?;
+            return Some((entry, Return { delay: None, count, by }));
+        };
+        let entry = consumer.in_flight.take_staged(delivery.tag)?;
+        let how = Return { delay: None, count: consumer.count_deliveries, by: Some(consumer.who.clone()) };
+        self.in_flight -= 1;
+        self.roster.refresh(delivery.consumer.slot);
+        Some((entry, how))
     }
 
     /// Applies `outcome` to the entries that were just taken from their consumer.

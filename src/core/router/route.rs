@@ -63,6 +63,12 @@ impl<Q> Route<Q> {
         Self { address, direct: direct.into(), queues: queues.into(), generation: AtomicU64::new(generation) }
     }
 
+    /// A route that leads into one queue whatever the destination: for what is to be sent on from there.
+    /// It never goes stale.
+    pub fn to_queue(address: Arc<Address>, queue: Bound<Q>) -> Self {
+        Self::new(address, Vec::new(), vec![queue], u64::MAX)
+    }
+
     /// The latest generation of the router that the route is known to hold for.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)

@@ -156,3 +156,94 @@ fn acknowledging_a_topic_moves_its_window() {
     client.say(format!("ACK\n{}\n\0", names(&got[1], Version::V1_2)));
     assert_eq!(client.bodies().concat(), "34");
 }
+
+#[test]
+fn nack_says_when_and_whether_it_comes_again() {
+    let bench = Bench::new();
+    let mut client = bench.stomp(Version::V1_2);
+    client.subscribe("1", "/queue/a", "ack:client-individual\n");
+    client.subscribe("dlq", "/queue/ActiveMQ.DLQ", "");
+    for n in 1..=3 {
+        client.send("/queue/a", "persistent:true\n", &n.to_string());
+    }
+    assert_eq!(client.bodies().concat(), "123");
+    client.say(
+        "NACK\nid:0-1\ndelay:30000\n\n\0NACK\nid:0-2\nrequeue:false\n\n\0NACK\nid:0-3\nrequeue:true\n\n\0",
+    );
+    let dead = client.await_frames(1).remove(0);
+    assert_eq!((dead.text(), dead.get("subscription")), ("2", Some("dlq")));
+    assert_eq!(dead.get("dlqDeliveryFailureCause"), Some("refused by its consumer"));
+    assert_eq!(dead.get("dlq-time"), Some(&*START.to_string()));
+    bench.pass(1_000);
+    let again = client.await_frames(1).remove(0);
+    assert_eq!(
+        (again.text(), again.get("JMSXDeliveryCount")),
+        ("3", Some("2")),
+        "after the pause of the policy"
+    );
+    bench.pass(28_999);
+    assert!(client.frames().is_empty());
+    bench.pass(1);
+    let again = client.await_frames(1).remove(0);
+    assert_eq!((again.text(), again.get("JMSXDeliveryCount")), ("1", Some("2")));
+}
+
+#[test]
+fn nack_is_cumulative_in_client_mode() {
+    let bench = Bench::new();
+    let mut client = bench.stomp(Version::V1_2);
+    client.subscribe("1", "/queue/a", "ack:client\n");
+    for n in 1..=3 {
+        client.send("/queue/a", "", &n.to_string());
+    }
+    client.frames();
+    client.say("NACK\nid:0-2\ndelay:0\n\n\0");
+    assert_eq!(client.bodies().concat(), "12");
+}
+
+#[test]
+fn wrong_words_about_deliveries_are_refused() {
+    let wrong = [
+        ("NACK", "delay:soon", "delay is not a number of milliseconds from 0 to 2592000000"),
+        ("NACK", "delay:2592000001", "from 0 to 2592000000"),
+        ("NACK", "delay:-1", "from 0 to 2592000000"),
+        ("NACK", "requeue:maybe", "requeue is neither true nor false"),
+        ("NACK", "delay:1\nrequeue:false", "exclude each other"),
+        ("NACK", "extend:5000", "extend is a header of ACK"),
+        ("ACK", "extend:999", "extend is not a number of milliseconds from 1000 to 2592000000"),
+        ("ACK", "extend:5000\ntransaction:t", "leave the header transaction out"),
+        ("ACK", "delay:5000", "headers of NACK"),
+        ("ACK", "requeue:false", "headers of NACK"),
+    ];
+    let bench = Bench::new();
+    for (command, headers, says) in wrong {
+        let mut client = bench.stomp(Version::V1_2);
+        client.subscribe("1", "/queue/a", "ack:client\n");
+        client.send("/queue/a", "", "x");
+        client.frames();
+        client.say(format!("{command}\nid:0-1\n{headers}\n\n\0"));
+        let said = client.error().get("message").unwrap().to_owned();
+        assert!(said.contains(says), "{said}");
+        client.hang_up();
+    }
+    for lock in ["999", "2592000001", "x"] {
+        let mut client = bench.stomp(Version::V1_2);
+        client.subscribe("1", "/queue/a", &format!("ack:client\nlock:{lock}\n"));
+        let said = client.error().get("message").unwrap().to_owned();
+        assert!(said.contains("lock is not a number of milliseconds from 1000 to 2592000000"), "{said}");
+    }
+}
+
+#[test]
+fn extending_settles_nothing() {
+    let bench = Bench::new();
+    let mut client = bench.stomp(Version::V1_2);
+    client.subscribe("1", "/queue/a", "ack:client\nlock:1000\n");
+    client.send("/queue/a", "", "x");
+    client.frames();
+    client.say("ACK\nid:0-1\nextend:60000\nreceipt:r\n\n\0");
+    assert_eq!(client.frames()[0].get("receipt-id"), Some("r"));
+    assert_eq!(depth(&bench, "a"), 1);
+    client.say("ACK\nid:0-1\n\n\0");
+    assert_eq!(depth(&bench, "a"), 0);
+}

@@ -144,17 +144,7 @@ impl Model {
         let counts = self.members[n].counts;
         let meant = self.open(n, first, last);
         for &(order, ..) in &meant {
-            match outcome {
-                Outcome::Accept => {
-                    self.stats.acked += 1;
-                    self.finish(order, true);
-                }
-                Outcome::Reject => self.die(order, DeadReason::Rejected),
-                Outcome::Retry | Outcome::Nack => self.give_back(order, None, counts, now),
-                Outcome::Requeue { delay, count } => {
-                    self.give_back(order, Some(delay.0), count && counts, now);
-                }
-            }
+            self.resolve(order, outcome, counts, now);
         }
         if !meant.is_empty() {
             self.dispatch(now);
@@ -168,6 +158,40 @@ impl Model {
             self.item(order).place = Place::Held { consumer: n, tag, staged: true };
         }
         meant.into_iter().map(|(order, ..)| order).collect()
+    }
+
+    fn resolve(&mut self, order: u64, outcome: Outcome, counts: bool, now: u64) {
+        match outcome {
+            Outcome::Accept => {
+                self.stats.acked += 1;
+                self.finish(order, true);
+            }
+            Outcome::Reject => self.die(order, DeadReason::Rejected),
+            Outcome::Retry | Outcome::Nack => self.give_back(order, None, counts, now),
+            Outcome::Requeue { delay, count } => {
+                self.give_back(order, Some(delay.0), count && counts, now);
+            }
+        }
+    }
+
+    /// A transaction is committed that refused these deliveries.
+    pub(super) fn resolve_staged(&mut self, orders: &[u64], outcome: Outcome, now: u64) {
+        for &order in orders {
+            let counts = match self.item(order).place {
+                Place::Held { consumer, .. } => self.members[consumer].counts,
+                Place::Orphan { count } => count,
+                _ => panic!("{order} is not staged"),
+            };
+            self.resolve(order, outcome, counts, now);
+        }
+        self.dispatch(now);
+    }
+
+    /// Waiting messages are given to a transaction whose consumer is gone.
+    pub(super) fn claim(&mut self, order: u64) -> bool {
+        let item = self.items.iter_mut().find(|item| item.order == order);
+        let waits = |item: &&mut Item| matches!(item.place, Place::Ready | Place::Delayed(_));
+        item.filter(waits).map(|item| item.place = Place::Orphan { count: true }).is_some()
     }
 
     pub(super) fn end_transaction(&mut self, orders: &[u64], commit: bool, now: u64) {

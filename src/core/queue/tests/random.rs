@@ -1,5 +1,7 @@
 //! Random commands against the naive model.
 
+use std::collections::BTreeSet;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wharfmq_base::{Location, Millis};
@@ -28,14 +30,25 @@ pub(super) enum Command {
     Enqueue(Vec<New>),
     EnqueueSkipped(New),
     Unreserve(u64),
-    Attach { credit: (u32, u32), priority: i8, exclusive: bool, counts: bool },
+    Attach {
+        credit: (u32, u32),
+        priority: i8,
+        exclusive: bool,
+        counts: bool,
+    },
     Detach(usize, u64),
     Grant(usize, u32, u32),
     Settle(usize, Meant, Outcome),
     Stage(usize, Meant),
     EndTransaction(bool),
+    /// Of one consumer's staged deliveries.
+    ResolveStaged(Outcome),
+    Claim(Vec<u64>),
     Pass(u64),
-    PageOut { durable: u64, budget: usize },
+    PageOut {
+        durable: u64,
+        budget: usize,
+    },
     Load(bool),
     Bury(usize),
     Exhume(usize, u64),
@@ -112,6 +125,8 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         14 => (n.clone(), meant(), outcome()).prop_map(|(n, tags, outcome)| Command::Settle(n, tags, outcome)),
         4 => (n.clone(), meant()).prop_map(|(n, tags)| Command::Stage(n, tags)),
         2 => any::<bool>().prop_map(Command::EndTransaction),
+        2 => outcome().prop_map(Command::ResolveStaged),
+        1 => vec(any::<u64>(), 1..4).prop_map(Command::Claim),
         6 => (0..1_500u64).prop_map(Command::Pass),
         8 => (any::<u64>(), 0..60usize).prop_map(|(durable, budget)| Command::PageOut { durable, budget }),
         6 => prop::bool::weighted(0.8).prop_map(Command::Load),
@@ -184,7 +199,10 @@ impl Sim {
                 self.take_in(command)
             }
             Command::Attach { .. } | Command::Detach(..) | Command::Grant(..) => self.consumers(command),
-            Command::Settle(..) | Command::Stage(..) | Command::EndTransaction(_) => self.settles(command),
+            Command::Settle(..) | Command::Stage(..) => self.settles(command),
+            Command::EndTransaction(_) | Command::ResolveStaged(_) | Command::Claim(_) => {
+                self.transactions(command);
+            }
             _ => self.housekeeping(command),
         }
         self.compare();
@@ -298,7 +316,14 @@ impl Sim {
                 orders.sort_unstable();
                 assert_eq!(orders, self.model.stage(n, first, last));
             }
-            Command::EndTransaction(commit) => {
+            _ => {}
+        }
+    }
+
+    fn transactions(&mut self, command: &Command) {
+        let (now, Bench { queue, fx, now: time, .. }) = (self.bench.now.0, &mut self.bench);
+        match command {
+            &Command::EndTransaction(commit) => {
                 let staged = std::mem::take(&mut self.staged);
                 let orders: Vec<_> = staged.iter().map(|staged| staged.order.0).collect();
                 self.model.end_transaction(&orders, commit, now);
@@ -310,6 +335,21 @@ impl Sim {
                     queue.unstage(&staged, *time, fx)
                 };
                 assert_eq!(found, staged.len());
+            }
+            &Command::ResolveStaged(outcome) => {
+                let Some(of) = self.staged.first().map(|staged| staged.consumer) else { return };
+                let staged: Vec<_> = self.staged.extract_if(.., |staged| staged.consumer == of).collect();
+                let orders: Vec<_> = staged.iter().map(|staged| staged.order.0).collect();
+                self.model.resolve_staged(&orders, outcome, now);
+                assert_eq!(queue.resolve_staged(&staged, outcome, *time, fx), staged.len());
+            }
+            Command::Claim(orders) => {
+                let orders: BTreeSet<u64> = orders.iter().map(|order| order % self.next_order).collect();
+                let expected = orders.iter().copied().filter(|&order| self.model.claim(order));
+                let orders: Vec<Order> = orders.iter().copied().map(Order).collect();
+                let claimed = queue.claim_orders(&orders);
+                assert!(claimed.iter().map(|staged| staged.order.0).eq(expected));
+                self.staged.extend(claimed);
             }
             _ => {}
         }
