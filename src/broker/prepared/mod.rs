@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use wharfmq_base::{Millis, RankedMutex, rank};
 use wharfmq_core::record::Class;
 use wharfmq_core::{
-    Bound, DeadLetter, Grouping, Item, Message, Order, Qos, QueueCell, QueuePolicy, Span, Token,
+    Bound, DeadLetter, Grouping, Item, Message, Order, Qos, QueueCell, QueueId, QueuePolicy, Span, Token,
 };
 
 use self::plan::{Plan, Settled, Wish};
@@ -216,10 +216,15 @@ impl Port {
         let (mut stage, mut raw) = (Stage::default(), BytesMut::new());
         for (index, message) in messages.iter().enumerate() {
             let mut item = item_of(message, &mut raw);
-            if let Some(wish) = wishes.next_if(|wish| wish.index as usize == index) {
+            let wish = wishes.next_if(|wish| wish.index as usize == index);
+            if let Some(wish) = wish {
                 (item.qos, item.retain, item.expires) = (wish.qos, wish.retain, wish.expires);
             }
-            let route = self.route(&message.address)?;
+            let via = wish.and_then(|wish| self.broker.queues.get(wish.via));
+            let route = match via {
+                Some(cell) => Arc::new(Route::to_queue(Arc::clone(&message.address), bound(&cell))),
+                None => self.route(&message.address)?,
+            };
             stage.push(&route, item);
         }
         stage.ends = Some(Arc::clone(&pledge.cell));
@@ -287,19 +292,25 @@ pub(super) fn policy() -> QueuePolicy {
 
 /// Leads all sends into one queue, as messages that it stores and keeps. Answers what they were to be.
 fn redirect(stage: &mut Stage, cell: &Arc<QueueCell>) -> Vec<Wish> {
-    let bound = Bound { id: cell.id, queue: Arc::clone(cell), flags: 0, own_flags: Some(0) };
-    for run in &mut stage.runs {
-        run.route = Arc::new(Route::to_queue(Arc::clone(&run.route.address), bound.clone()));
-    }
     let mut wishes = Vec::new();
-    for (index, item) in stage.items.iter_mut().enumerate() {
-        let Item { qos, retain, expires, .. } = *item;
-        if !qos.is_persistent() || retain || expires != Millis::NEVER {
-            wishes.push(Wish { index: index as u32, qos, retain, expires });
-            (item.qos, item.retain, item.expires) = (qos.max(Qos::AtLeastOnce), false, Millis::NEVER);
+    for run in &mut stage.runs {
+        let via = run.route.queues.first().filter(|first| first.queue.class == Class::Schedule);
+        let via = via.map_or(QueueId(0), |first| first.id);
+        let items = stage.items.get_mut(run.start as usize..run.end as usize).unwrap_or_default();
+        for (index, item) in (run.start..).zip(items) {
+            let Item { qos, retain, expires, .. } = *item;
+            if !qos.is_persistent() || retain || expires != Millis::NEVER || via != QueueId(0) {
+                wishes.push(Wish { index, qos, retain, expires, via });
+                (item.qos, item.retain, item.expires) = (qos.max(Qos::AtLeastOnce), false, Millis::NEVER);
+            }
         }
+        run.route = Arc::new(Route::to_queue(Arc::clone(&run.route.address), bound(cell)));
     }
     wishes
+}
+
+fn bound(cell: &Arc<QueueCell>) -> Bound<Arc<QueueCell>> {
+    Bound { id: cell.id, queue: Arc::clone(cell), flags: 0, own_flags: Some(0) }
 }
 
 /// What the log is to keep of acknowledgements.

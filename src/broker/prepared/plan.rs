@@ -1,7 +1,7 @@
 //! What the log keeps of a prepared transaction beside its sends.
 //!
 //! Layout: version u8; number of sends u32; number of wishes u32, and for each its index u32, its quality
-//! of service u8, its retain flag u8 and its expiry u64; until the end settles: outcome u8, delay u64,
+//! of service u8, its retain flag u8, its expiry u64 and its queue u32; until the end settles: outcome u8, delay u64,
 //! length u32 and the payload of a settle record. Numbers are big-endian.
 
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub(super) struct Wish {
     pub(super) qos: Qos,
     pub(super) retain: bool,
     pub(super) expires: Millis,
+    /// The queue of the broker's own that it goes into first; 0 where it goes to its destination.
+    pub(super) via: QueueId,
 }
 
 /// Stored messages of one queue, and what is to become of them.
@@ -50,6 +52,7 @@ impl Plan {
             out.extend_from_slice(&wish.index.to_be_bytes());
             out.extend_from_slice(&[wish.qos as u8, u8::from(wish.retain)]);
             out.extend_from_slice(&wish.expires.0.to_be_bytes());
+            out.extend_from_slice(&wish.via.0.to_be_bytes());
         }
         let mut payload = Vec::new();
         for settled in &self.settled {
@@ -75,7 +78,8 @@ impl Plan {
             let index = u32::from_be_bytes(take(rest)?);
             let [qos, retain] = take(rest)?;
             let expires = Millis(u64::from_be_bytes(take(rest)?));
-            plan.wishes.push(Wish { index, qos: Qos::from_u8(qos)?, retain: retain != 0, expires });
+            let via = QueueId(u32::from_be_bytes(take(rest)?));
+            plan.wishes.push(Wish { index, qos: Qos::from_u8(qos)?, retain: retain != 0, expires, via });
         }
         while !rest.is_empty() {
             let [outcome] = take(rest)?;
@@ -146,7 +150,7 @@ mod tests {
             outcome,
             orders: [1, 2, 3, 900, 1 << 40].map(Order).into(),
         });
-        let wish = Wish { index: 2, qos: Qos::AtMostOnce, retain: true, expires: Millis(9) };
+        let wish = Wish { index: 2, qos: Qos::AtMostOnce, retain: true, expires: Millis(9), via: QueueId(3) };
         let plan = Plan { sends: 3, wishes: vec![wish], settled: settled.into() };
         let bytes = plan.encode();
         assert_eq!(Plan::decode(&bytes), Some(plan));

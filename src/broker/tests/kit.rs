@@ -18,7 +18,7 @@ use wharfmq_core::{
 use wharfmq_store::sim::SimDisk;
 use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog, RecoverError};
 
-use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, TxLimits, Want};
+use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, Route, TxLimits, Want};
 
 /// How long a test waits for what another thread of the broker does.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -251,9 +251,13 @@ impl Client {
 
     pub(super) fn send_in_as(&mut self, tx: &str, to: &Address, body: &str, how: How) {
         let route = self.port.route(&Arc::new(to.clone())).unwrap();
+        self.send_in_by(tx, &route, body, how);
+    }
+
+    pub(super) fn send_in_by(&mut self, tx: &str, route: &Arc<Route>, body: &str, how: How) {
         let item = self.item(body, how);
         let raw = self.raw.split().freeze();
-        self.port.publish_in(tx, &route, item, &raw).unwrap();
+        self.port.publish_in(tx, route, item, &raw).unwrap();
     }
 
     pub(super) fn consume(&mut self, queue: &Arc<QueueCell>, sub: u32, credit: Credit) -> Consumer {

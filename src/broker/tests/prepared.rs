@@ -1,12 +1,14 @@
 //! Prepared transactions: through restarts, refusals and consumers that go.
 
+use std::sync::Arc;
+
 use tempfile::tempdir;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
-use wharfmq_core::{Credit, Outcome, Overflow, PartialPolicy, Settings, Tags, Token};
+use wharfmq_core::{Bound, Credit, Outcome, Overflow, PartialPolicy, Settings, Tags, Token};
 
 use super::kit::*;
-use crate::broker::{Binding, TxError, XaError, Xid};
+use crate::broker::{Binding, Route, TxError, XaError, Xid};
 
 fn xid(n: u8) -> Xid {
     Xid::new(1, vec![n], vec![n, n]).unwrap()
@@ -157,6 +159,31 @@ fn sends_become_what_they_were_to_be() {
     assert!(client.take_bodies().is_empty());
     rig.wait_for_burials();
     assert_eq!(rig.bodies(&rig.queue("ActiveMQ.DLQ")), ["late"], "it expired like any other");
+    rig.check();
+}
+
+#[test]
+fn what_is_to_be_sent_later_is_sent_later() {
+    let dir = tempdir().unwrap();
+    let rig = Rig::journal(dir.path(), Settings::default());
+    let mut client = rig.client();
+    let (jobs, _) = rig.broker.queue(Class::Schedule, &"jobs".into(), true).unwrap();
+    let bound = Bound { id: jobs.id, queue: Arc::clone(&jobs), flags: 0, own_flags: Some(0) };
+    let route = Arc::new(Route::to_queue(Arc::new(queue("later")), bound));
+    client.port.begin(&"t".into()).unwrap();
+    client.send_in_by("t", &route, "later", SAFE);
+    client.send_in("t", &queue("now"), "now");
+    client.port.prepare("t", &xid(1), None).unwrap();
+    assert!(rig.bodies(&jobs).is_empty());
+    drop((client, route, jobs));
+    rig.abandon();
+    let rig = Rig::journal(dir.path(), Settings::default());
+    let mut client = rig.client();
+    client.port.commit_prepared(&xid(1), None).unwrap();
+    assert_eq!(rig.bodies(&rig.queue("now")), ["now"]);
+    let jobs = client.port.find(Class::Schedule, &"jobs".into()).unwrap();
+    let (_, message) = rig.broker.browse(&jobs, wharfmq_core::Order(0), 1).remove(0);
+    assert_eq!((&message.body[..], &*message.address), (&b"later"[..], &queue("later")));
     rig.check();
 }
 

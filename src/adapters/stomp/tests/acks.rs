@@ -235,15 +235,41 @@ fn wrong_words_about_deliveries_are_refused() {
 }
 
 #[test]
-fn extending_settles_nothing() {
+fn a_lock_ends_unless_it_is_extended() {
+    for mode in ["client", "client-individual"] {
+        let bench = Bench::new();
+        let mut client = bench.stomp(Version::V1_2);
+        client.subscribe("1", "/queue/a", &format!("ack:{mode}\nlock:5000\n"));
+        for n in 1..=3 {
+            client.send("/queue/a", "", &n.to_string());
+        }
+        assert_eq!(client.bodies().concat(), "123");
+        bench.pass(4_999);
+        client.say("ACK\nid:0-2\nextend:60000\nreceipt:r\n\n\0");
+        assert_eq!(client.frames()[0].get("receipt-id"), Some("r"));
+        assert_eq!(depth(&bench, "a"), 3, "nothing is settled");
+        bench.pass(1);
+        let kept = if mode == "client" { 2 } else { 1 };
+        let back = client.await_frames(3 - kept);
+        assert_eq!(back.iter().map(Got::text).collect::<String>(), if kept == 2 { "3" } else { "13" });
+        assert!(back.iter().all(|frame| frame.get("JMSXDeliveryCount") == Some("2")));
+        client.say("ACK\nid:0-2\n\n\0");
+        assert_eq!(depth(&bench, "a"), 3 - kept as u64);
+        bench.pass(5_000);
+        assert_eq!(client.await_frames(3 - kept).len(), 3 - kept);
+    }
+}
+
+#[test]
+fn a_dead_letter_names_its_consumer() {
     let bench = Bench::new();
-    let mut client = bench.stomp(Version::V1_2);
-    client.subscribe("1", "/queue/a", "ack:client\nlock:1000\n");
+    let mut client = bench.stomp_as("CONNECT\naccept-version:1.2\nhost:h\nclient-id:billing\n\n\0");
+    client.subscribe("1", "/queue/a", "ack:client\n");
     client.send("/queue/a", "", "x");
     client.frames();
-    client.say("ACK\nid:0-1\nextend:60000\nreceipt:r\n\n\0");
-    assert_eq!(client.frames()[0].get("receipt-id"), Some("r"));
-    assert_eq!(depth(&bench, "a"), 1);
-    client.say("ACK\nid:0-1\n\n\0");
-    assert_eq!(depth(&bench, "a"), 0);
+    client.say("NACK\nid:0-1\nrequeue:false\n\n\0");
+    client.subscribe("dlq", "/queue/ActiveMQ.DLQ", "");
+    let dead = client.await_frames(1).remove(0);
+    assert_eq!(dead.get("dlq-consumer"), Some("billing@127.0.0.1:1"));
+    assert_eq!(dead.get("dlq-queue"), Some("a"));
 }
