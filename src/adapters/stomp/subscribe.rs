@@ -181,7 +181,8 @@ impl Open {
         let Begun { tag, key, id, mode } = begun;
         let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
         let pool = CreditPool::new(prefetch);
-        let want = Want { pool: Some(Arc::clone(&pool)), ..asked.want(SubTag(tag), prefetch, self.who(port))? };
+        let want =
+            Want { pool: Some(Arc::clone(&pool)), ..asked.want(SubTag(tag), prefetch, self.who(port))? };
         self.subs.insert_group(Group::new(tag, key.clone(), id.clone(), mode, want, pool, prefetch));
         let topics = std::mem::take(&mut wanted.topics);
         if !topics.is_empty() {

@@ -273,3 +273,20 @@ fn a_dead_letter_names_its_consumer() {
     assert_eq!(dead.get("dlq-consumer"), Some("billing@127.0.0.1:1"));
     assert_eq!(dead.get("dlq-queue"), Some("a"));
 }
+
+#[test]
+fn extending_covers_all_queues_of_a_subscription() {
+    let bench = Bench::new();
+    let mut client = bench.stomp(Version::V1_2);
+    for queue in ["/queue/w.a", "/queue/w.b", "/queue/w.a"] {
+        client.send(queue, "", queue);
+    }
+    client.subscribe("1", "/queue/w.>", "ack:client\nlock:5000\n");
+    let got = client.frames();
+    assert_eq!(got.len(), 3);
+    client.say(format!("ACK\n{}extend:60000\n\n\0", names(&got[2], Version::V1_2)));
+    bench.pass(30_000);
+    assert!(client.frames().is_empty());
+    bench.pass(30_000);
+    assert_eq!(client.await_frames(3).len(), 3);
+}
