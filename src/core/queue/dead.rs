@@ -104,7 +104,9 @@ impl Queue {
         let Some(dead) = self.dying.remove(order) else { return false };
         self.ledger.finish(&dead.entry, Fate::DeadLettered, fx);
         if was_full {
+            // What had to wait for the dead letters goes on.
             self.roster.wake_all();
+            self.hurry_sweep(now);
         }
         if was_full || !self.ledger.freed.is_empty() {
             self.conclude(start, now, fx);
