@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use smallvec::smallvec;
 use wharfmq_base::Millis;
 use wharfmq_core::{Credit, Outcome, Tags};
 use wharfmq_stomp::{AckMode, Command, Error, Frame, Version};
@@ -116,9 +117,12 @@ impl Open {
     /// Lets the client hold deliveries for longer: those that an ACK of this one would cover.
     fn extend(&mut self, tag: u32, delivery: u64, span: Millis, port: &mut Port) {
         self.settle_acked(port);
-        let Some(sub) = self.subs.get_mut(tag).filter(|sub| sub.acknowledges()) else { return };
-        if let Source::Queue(consumer) = &sub.source {
-            port.extend(consumer, sub.covered(delivery), span);
+        let parts = self.subs.sent_until(tag, delivery);
+        for (part, last) in parts.unwrap_or_else(|| smallvec![(tag, delivery)]) {
+            let Some(sub) = self.subs.get_mut(part).filter(|sub| sub.acknowledges()) else { continue };
+            if let Source::Queue(consumer) = &sub.source {
+                port.extend(consumer, sub.covered(last), span);
+            }
         }
     }
 

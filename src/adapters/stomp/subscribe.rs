@@ -155,6 +155,11 @@ impl Open {
         let [topic] = &topics[..] else {
             return Err(Stop::fault("a durable subscription is one to one topic, or to one pattern"));
         };
+        if is_temporary(topic.text()) {
+            return Err(Stop::fault(
+                "a temporary topic ends with its connection: subscribe to it without a name",
+            ));
+        }
         let prefetch = asked.prefetch(DURABLE_PREFETCH)?;
         let queue = self.open_durable(durable, topic, port)?;
         let consumer = consume(&queue, asked.want(SubTag(begun.tag), prefetch, self.who(port))?, port)?;
@@ -181,7 +186,8 @@ impl Open {
         let Begun { tag, key, id, mode } = begun;
         let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
         let pool = CreditPool::new(prefetch);
-        let want = Want { pool: Some(Arc::clone(&pool)), ..asked.want(SubTag(tag), prefetch, self.who(port))? };
+        let want =
+            Want { pool: Some(Arc::clone(&pool)), ..asked.want(SubTag(tag), prefetch, self.who(port))? };
         self.subs.insert_group(Group::new(tag, key.clone(), id.clone(), mode, want, pool, prefetch));
         let topics = std::mem::take(&mut wanted.topics);
         if !topics.is_empty() {

@@ -11,5 +11,5 @@ mod recovery;
 mod regressions;
 mod space;
 mod temporary;
-mod watchers;
 mod transactions;
+mod watchers;
