@@ -170,7 +170,8 @@ impl From<NameError> for StompNameError {
 impl fmt::Display for StompNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Prefix => "a destination is written /queue/NAME, /topic/NAME, queue://NAME or topic://NAME",
+            Self::Prefix => "a destination is written /queue/NAME, /topic/NAME, queue://NAME, topic://NAME, /temp-queue/NAME or \
+                 /temp-topic/NAME",
             Self::Own => "a temporary destination of the connection's own cannot be used here",
             Self::Remote => {
                 "a temporary destination is gone, or never was: send to one as the reply-to of a message names it"

@@ -117,8 +117,8 @@ impl Open {
     /// Lets the client hold deliveries for longer: those that an ACK of this one would cover.
     fn extend(&mut self, tag: u32, delivery: u64, span: Millis, port: &mut Port) {
         self.settle_acked(port);
-        let parts = self.subs.sent_until(tag, delivery).unwrap_or_else(|| smallvec![(tag, delivery)]);
-        for (part, last) in parts {
+        let parts = self.subs.sent_until(tag, delivery);
+        for (part, last) in parts.unwrap_or_else(|| smallvec![(tag, delivery)]) {
             let Some(sub) = self.subs.get_mut(part).filter(|sub| sub.acknowledges()) else { continue };
             if let Source::Queue(consumer) = &sub.source {
                 port.extend(consumer, sub.covered(last), span);

@@ -155,6 +155,11 @@ impl Open {
         let [topic] = &topics[..] else {
             return Err(Stop::fault("a durable subscription is one to one topic, or to one pattern"));
         };
+        if is_temporary(topic.text()) {
+            return Err(Stop::fault(
+                "a temporary topic ends with its connection: subscribe to it without a name",
+            ));
+        }
         let prefetch = asked.prefetch(DURABLE_PREFETCH)?;
         let queue = self.open_durable(durable, topic, port)?;
         let consumer = consume(&queue, asked.want(SubTag(begun.tag), prefetch, self.who(port))?, port)?;

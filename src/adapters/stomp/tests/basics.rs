@@ -203,8 +203,43 @@ fn wrong_frames_are_told_what_is_wrong() {
     for (frame, why) in [
         ("SEND\n\n\0", "destination is missing"),
         ("SEND\ndestination:a\n\n\0", "/queue/NAME"),
-        ("SEND\ndestination:/queue/a,,/queue/b\n\n\0", "number 2"),
         ("SEND\ndestination:/queue/good,/queue/b.>\n\n\0", "wildcard"),
+        ("SEND\ndestination:/queue/a\npriority:high\n\n\0", "priority"),
+        ("SEND\ndestination:/queue/a\nexpires:soon\n\n\0", "expires"),
+        ("SEND\ndestination:/queue/a\ntransaction:t\n\n\0", "no such transaction"),
+        ("SEND\ndestination:/queue/a\nx:\\q\n\n\0", "escape"),
+        ("SUBSCRIBE\nid:1\n\n\0", "destination is missing"),
+        ("SUBSCRIBE\ndestination:/queue/a\n\n\0", "id is missing"),
+        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nselector:x = 1\n\n\0", "selector is not supported"),
+        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nack:never\n\n\0", "ack is not"),
+        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.prefetchSize:0\n\n\0", "prefetchSize"),
+        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.subscriptionName:n\n\0", "NUL"),
+        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.subscriptionName:n\n\n\0", "not to a queue"),
+        ("SUBSCRIBE\nid:1\ndestination:/topic/a\nactivemq.subscriptionName:n\n\n\0", "client-id"),
+        ("SUBSCRIBE\nid:1\ndestination:/topic/a\nbrowser:true\n\n\0", "browsed"),
+        ("UNSUBSCRIBE\nid:1\n\n\0", "no subscription of this id"),
+        ("ACK\n\n\0", "id is missing"),
+        ("ACK\nid:what\n\n\0", "names no delivery"),
+        ("BEGIN\n\n\0", "transaction is missing"),
+        ("COMMIT\ntransaction:t\n\n\0", "no such transaction"),
+        ("ABORT\ntransaction:t\n\n\0", "no such transaction"),
+        ("MESSAGE\n\n\0", "only a server"),
+        ("NOSUCH\n\n\0", "unknown command"),
+        ("ACK\nid:1\n\nbody\0", "no body"),
+    ] {
+        refused(&bench, frame, why);
+    }
+    let mut client = bench.stomp(Version::V1_2);
+    client.subscribe("1", "/topic/a", "");
+    client.subscribe("1", "/topic/b", "");
+    assert!(client.error().get("message").unwrap().contains("exists already"));
+}
+
+#[test]
+fn destinations_that_cannot_be_used() {
+    let bench = Bench::new();
+    for (frame, why) in [
+        ("SEND\ndestination:/queue/a,,/queue/b\n\n\0", "number 2"),
         ("SEND\ndestination:/temp-queue/\n\n\0", "empty"),
         ("SEND\ndestination:/temp-queue/a.>\n\n\0", "wildcard"),
         ("SEND\ndestination:/temp-topic/a*\n\n\0", "wildcard"),
@@ -221,14 +256,6 @@ fn wrong_frames_are_told_what_is_wrong() {
         ("SEND\ndestination:/queue/a\ntransformation:jms-map-json\n\n[]\0", "JSON object"),
         ("SEND\ndestination:/queue/a\ntransformation:jms-map-xml\n\n<map/>\0", "use jms-map-json"),
         ("SEND\ndestination:/topic/a.*\n\n\0", "wildcard"),
-        ("SEND\ndestination:/queue/a\npriority:high\n\n\0", "priority"),
-        ("SEND\ndestination:/queue/a\nexpires:soon\n\n\0", "expires"),
-        ("SEND\ndestination:/queue/a\ntransaction:t\n\n\0", "no such transaction"),
-        ("SEND\ndestination:/queue/a\nx:\\q\n\n\0", "escape"),
-        ("SUBSCRIBE\nid:1\n\n\0", "destination is missing"),
-        ("SUBSCRIBE\ndestination:/queue/a\n\n\0", "id is missing"),
-        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nselector:x = 1\n\n\0", "selector is not supported"),
-        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nack:never\n\n\0", "ack is not"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a.>\nbrowser:true\n\n\0", "one queue"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a.>\nactivemq.subscriptionName:n\n\n\0", "not to a queue"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a,,b\n\n\0", "number 2"),
@@ -242,34 +269,21 @@ fn wrong_frames_are_told_what_is_wrong() {
         ("SUBSCRIBE\nid:1\ndestination:/queue/a?consumer.priority=1&x=2\n\n\0", "option x"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a?consumer.prefetchSize=0\n\n\0", "prefetchSize"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a\ntransformation:jms-map-xml\n\n\0", "use jms-map-json"),
-        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.prefetchSize:0\n\n\0", "prefetchSize"),
-        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.subscriptionName:n\n\0", "NUL"),
-        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.subscriptionName:n\n\n\0", "not to a queue"),
-        ("SUBSCRIBE\nid:1\ndestination:/topic/a\nactivemq.subscriptionName:n\n\n\0", "client-id"),
-        ("SUBSCRIBE\nid:1\ndestination:/topic/a\nbrowser:true\n\n\0", "browsed"),
-        ("UNSUBSCRIBE\nid:1\n\n\0", "no subscription of this id"),
-        ("ACK\n\n\0", "id is missing"),
-        ("ACK\nid:what\n\n\0", "names no delivery"),
-        ("BEGIN\n\n\0", "transaction is missing"),
-        ("COMMIT\ntransaction:t\n\n\0", "no such transaction"),
-        ("ABORT\ntransaction:t\n\n\0", "no such transaction"),
-        ("MESSAGE\n\n\0", "only a server"),
-        ("NOSUCH\n\n\0", "unknown command"),
-        ("ACK\nid:1\n\nbody\0", "no body"),
     ] {
-        let mut client = bench.stomp(Version::V1_2);
-        let (command, rest) = frame.split_once('\n').unwrap();
-        client.say(format!("SEND\ndestination:/queue/good\nreceipt:g\n\n\0{command}\nreceipt:r\n{rest}"));
-        let error = client.error();
-        assert!(error.get("message").unwrap().contains(why), "{frame:?} {error:?}");
-        let decoded = !["NUL", "unknown command", "no body"].contains(&why);
-        assert_eq!(error.get("receipt-id").is_some(), decoded, "{frame:?}");
-        assert!(matches!(client.closed(), Some(Close::Violation(_))));
+        refused(&bench, frame, why);
     }
+}
+
+/// Sends a frame behind a good one, and finds why it is refused.
+fn refused(bench: &Bench, frame: &str, why: &str) {
     let mut client = bench.stomp(Version::V1_2);
-    client.subscribe("1", "/topic/a", "");
-    client.subscribe("1", "/topic/b", "");
-    assert!(client.error().get("message").unwrap().contains("exists already"));
+    let (command, rest) = frame.split_once('\n').unwrap();
+    client.say(format!("SEND\ndestination:/queue/good\nreceipt:g\n\n\0{command}\nreceipt:r\n{rest}"));
+    let error = client.error();
+    assert!(error.get("message").unwrap().contains(why), "{frame:?} {error:?}");
+    let decoded = !["NUL", "unknown command", "no body"].contains(&why);
+    assert_eq!(error.get("receipt-id").is_some(), decoded, "{frame:?}");
+    assert!(matches!(client.closed(), Some(Close::Violation(_))));
 }
 
 #[test]

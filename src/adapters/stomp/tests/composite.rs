@@ -167,3 +167,22 @@ fn maps_go_as_json() {
     client.send("/queue/a", "transformation:gzip\n", "as it is");
     assert_eq!(client.frames()[0].get("transformation"), Some("gzip"));
 }
+
+#[test]
+fn what_came_by_way_of_a_topic_names_both() {
+    use wharfmq_core::record::Class;
+    let bench = Bench::new();
+    let mut client = bench.stomp(Version::V1_2);
+    let port = &mut client.inner.port;
+    let (queue, _) = port.open(Class::Queue, &"Consumer.A.VirtualTopic.x".into(), true).unwrap();
+    let pattern = wharfmq_core::Pattern::parse(wharfmq_core::Kind::Topic, "VirtualTopic.>").unwrap();
+    let binding = crate::broker::Binding { pattern, flags: 2, no_local: false, options: Default::default() };
+    port.bind(&queue, binding).unwrap();
+    client.subscribe("1", "/queue/Consumer.A.VirtualTopic.x", "ack:client\n");
+    client.send("/topic/VirtualTopic.x:y", "", "by topic");
+    client.send("/queue/Consumer.A.VirtualTopic.x", "", "by name");
+    let got = client.frames();
+    assert!(got.iter().all(|got| got.get("destination") == Some("/queue/Consumer.A.VirtualTopic.x")));
+    let original: Vec<_> = got.iter().map(|got| (got.text(), got.get("original-destination"))).collect();
+    assert_eq!(original, [("by topic", Some("/topic/VirtualTopic.x:y")), ("by name", None)]);
+}

@@ -86,6 +86,10 @@ fn nobody_else_receives() {
     let mut durable = bench.stomp_as("CONNECT\naccept-version:1.2\nclient-id:me\n\n\0");
     durable.subscribe("1", "/topic/$temp.>", "activemq.subscriptionName:s\n");
     assert!(durable.error().get("message").unwrap().contains("only the connection"));
+    durable.hang_up();
+    let mut durable = bench.stomp_as("CONNECT\naccept-version:1.2\nclient-id:me\n\n\0");
+    durable.subscribe("1", "/temp-topic/t", "activemq.subscriptionName:s\n");
+    assert!(durable.error().get("message").unwrap().contains("ends with its connection"));
 }
 
 #[test]
