@@ -138,6 +138,16 @@ def shown(frame, *names):
     return tuple(frame.headers.get(name) for name in names)
 
 
+def found(port, queue, body):
+    """Takes messages from the queue up to one with this body, which is given."""
+    client = Client(port)
+    client.subscribe(queue)
+    while (frame := client.take()).body != body:
+        pass
+    client.leave()
+    return frame
+
+
 def rest(port, queue):
     """The bodies of what a new consumer finds in the queue; empties it."""
     client = Client(port)

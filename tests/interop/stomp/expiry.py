@@ -2,7 +2,7 @@
 
 import time
 
-from kit import ON_ACTIVEMQ, Client, rest, run, same, shown
+from kit import ON_ACTIVEMQ, Client, found, rest, run, same, shown
 
 DEAD = "/queue/ActiveMQ.DLQ"
 SOON = 300
@@ -11,15 +11,6 @@ SOON = 300
 def moment(milliseconds):
     """So many milliseconds from now, as the header wants it."""
     return str(int(time.time() * 1000) + milliseconds)
-
-
-def dead_letter(port, queue, body):
-    client = Client(port)
-    client.subscribe(queue)
-    while (frame := client.take()).body != body:
-        pass
-    client.leave()
-    return frame
 
 
 def shown_while_alive(_, port):
@@ -37,7 +28,7 @@ def to_the_dead_letters(_, port):
     queue, when = "/queue/expiry.dead", moment(SOON)
     client = Client(port)
     client.send(queue, "expired", expires=when, colour="red")
-    dead = dead_letter(port, DEAD, "expired")
+    dead = found(port, DEAD, "expired")
     same(shown(dead, "destination", "original-destination", "expires", "colour"), (DEAD, queue, "0", "red"))
     assert "xpired" in dead.headers["dlqDeliveryFailureCause"], dead.headers
     if ON_ACTIVEMQ:
@@ -52,7 +43,7 @@ def non_persistent(_, port):
     client = Client(port)
     client.send(queue, "light", expires=moment(SOON), persistent="false")
     client.send(queue, "heavy", expires=moment(SOON))
-    dead_letter(port, DEAD, "heavy")
+    found(port, DEAD, "heavy")
     client.leave()
     assert "light" not in rest(port, DEAD)
     same(rest(port, queue), [])
@@ -65,7 +56,7 @@ def in_the_past(_, port):
     client.subscribe(queue)
     client.send(queue, "long ago", expires="1000")
     client.nothing()
-    same(shown(dead_letter(port, DEAD, "long ago"), "original-destination"), (queue,))
+    same(shown(found(port, DEAD, "long ago"), "original-destination"), (queue,))
     client.leave()
 
 
@@ -81,7 +72,7 @@ def in_hand(_, port):
     client.ack(frame)
     client.leave()
     same(rest(port, queue), [])
-    same(shown(dead_letter(port, DEAD, "given back"), "original-destination"), (queue,))
+    same(shown(found(port, DEAD, "given back"), "original-destination"), (queue,))
     assert "acknowledged" not in rest(port, DEAD)
 
 
@@ -107,7 +98,7 @@ def own_queue(_, port):
     queue = "/queue/expiry.own.orders"
     client = Client(port)
     client.send(queue, "mine", expires=moment(SOON))
-    dead = dead_letter(port, "/queue/EXPIRED.expiry.own.orders", "mine")
+    dead = found(port, "/queue/EXPIRED.expiry.own.orders", "mine")
     same(shown(dead, "original-destination"), (queue,))
     client.leave()
 
@@ -117,7 +108,7 @@ def dropped(_, port):
     client = Client(port)
     client.send("/queue/expiry.drop", "dropped", expires=moment(SOON))
     client.send("/queue/expiry.kept", "kept", expires=moment(SOON))
-    dead_letter(port, DEAD, "kept")
+    found(port, DEAD, "kept")
     client.leave()
     same(rest(port, "/queue/expiry.drop"), [])
     assert "dropped" not in rest(port, DEAD)

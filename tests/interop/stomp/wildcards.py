@@ -1,6 +1,6 @@
 """One consumer of many queues, by a pattern. wildcards.py MQTT_PORT STOMP_PORT CASE"""
 
-from kit import ON_ACTIVEMQ, Client, rest, run, same, shown
+from kit import ON_ACTIVEMQ, Client, found, rest, run, same, shown
 
 
 def names(frames):
@@ -133,8 +133,8 @@ def refused_message(_, port):
     client.subscribe("/queue/redelivery.refused.*", ack="client-individual")
     client.send("/queue/redelivery.refused.wild", "poison")
     client.nack(client.takes("poison")[0])
-    client.subscribe("/queue/ActiveMQ.DLQ", "dead")
-    same(shown(client.takes("poison")[0], "original-destination"), ("/queue/redelivery.refused.wild",))
+    dead = found(port, "/queue/ActiveMQ.DLQ", "poison")
+    same(shown(dead, "original-destination"), ("/queue/redelivery.refused.wild",))
     client.leave()
 
 
