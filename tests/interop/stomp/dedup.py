@@ -20,7 +20,8 @@ def sent(port, queue, *messages, name=IDENTITY):
 
 
 def dropped(_, port):
-    same(sent(port, "/queue/dedup.dropped", ("a", "1"), ("b", "2"), ("a", "3"), ("b", "4"), ("c", "5")), ["1", "2", "5"])
+    messages = [("a", "1"), ("b", "2"), ("a", "3"), ("b", "4"), ("c", "5")]
+    same(sent(port, "/queue/dedup.dropped", *messages), ["1", "2", "5"])
 
 
 def without_identity(_, port):

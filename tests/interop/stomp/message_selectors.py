@@ -46,7 +46,7 @@ equality = matching(
 )
 numbers = matching(
     "numbers",
-    ["weight > 2500", "weight = 3000", "weight >= 3000.0", "2500 < weight", "weight = 3E3", "ratio > 1.5", "weight > -1"],
+    ["weight > 2500", "weight = 3000", "weight >= 3000.0", "2500 < weight", "weight = 3E3", "ratio > 1.5"],
     ["weight < 2500", "weight <> 3000", "colour = 3", "colour > 3", "missing > 5", "NOT (missing > 5)"],
 )
 like = matching(
