@@ -41,7 +41,7 @@ def abort(_, port):
 
 
 def lost_connection(_, port):
-    """Sends are forgotten, acknowledged messages come back."""
+    """Sends are forgotten, acknowledged messages come back; in ActiveMQ not always into their order."""
     queue, target = "/queue/transactions.lost", "/queue/transactions.lost.target"
     client = filled(port, queue, 2)
     frames = client.takes("0", "1")
@@ -51,7 +51,8 @@ def lost_connection(_, port):
     client.drop()
     client = Client(port)
     client.subscribe(queue, ack="client-individual")
-    client.takes("0", "1")
+    bodies = [frame.body for frame in client.takes_any("0", "1")]
+    assert ON_ACTIVEMQ or bodies == ["0", "1"], bodies
     client.leave()
     same(rest(port, target), [])
 
