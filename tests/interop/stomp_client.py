@@ -2,79 +2,10 @@
 
 import stomp
 
-from waiting import Box, run, same
+from stomp_kit import Client, rest
+from waiting import run, same
 
 QUEUE = "/queue/stomp.py"
-
-
-class Listener(stomp.ConnectionListener):
-    def __init__(self):
-        self.messages = Box()
-        self.errors = Box()
-        self.receipts = Box()
-        self.connected = Box()
-        self.lost = Box()
-
-    def on_connected(self, frame):
-        self.connected.put(frame.headers)
-
-    def on_message(self, frame):
-        self.messages.put(frame)
-
-    def on_error(self, frame):
-        self.errors.put(frame)
-
-    def on_receipt(self, frame):
-        self.receipts.put(frame.headers["receipt-id"])
-
-    def on_disconnected(self):
-        self.lost.put(True)
-
-
-class Client:
-    """A connection with its listener; every frame that matters is confirmed by a receipt."""
-
-    def __init__(self, port, kind=stomp.Connection12, headers=None, **options):
-        self.connection = kind([("127.0.0.1", port)], **options)
-        self.heard = Listener()
-        self.connection.set_listener("case", self.heard)
-        self.connection.connect(wait=True, headers=headers or {}, with_connect_command=True)
-        self.greeting = self.heard.connected.take("CONNECTED")
-        self.count = 0
-
-    def receipt(self):
-        self.count += 1
-        return f"receipt-{self.count}"
-
-    def send(self, destination, body, receipt=True, **headers):
-        headers.setdefault("persistent", "true")
-        if not receipt:
-            self.connection.send(destination, body, headers=headers)
-            return
-        wanted = self.receipt()
-        self.connection.send(destination, body, headers={**headers, "receipt": wanted})
-        same(self.heard.receipts.take("RECEIPT"), wanted)
-
-    def subscribe(self, destination, number="1", ack="auto", **headers):
-        wanted = self.receipt()
-        self.connection.subscribe(destination, number, ack, headers={**headers, "receipt": wanted})
-        same(self.heard.receipts.take("RECEIPT"), wanted)
-
-    def take(self):
-        return self.heard.messages.take()
-
-    def ack(self, frame, **options):
-        wanted = self.receipt()
-        self.connection.ack(frame.headers["ack"], receipt=wanted, **options)
-        same(self.heard.receipts.take("RECEIPT"), wanted)
-
-    def nack(self, frame):
-        wanted = self.receipt()
-        self.connection.nack(frame.headers["ack"], receipt=wanted)
-        same(self.heard.receipts.take("RECEIPT"), wanted)
-
-    def leave(self):
-        self.connection.disconnect()
 
 
 def version(kind, number):
@@ -105,24 +36,12 @@ def fill(port, count):
     return client
 
 
-def rest(port):
-    """What a new consumer finds in the queue."""
-    client = Client(port)
-    client.send(QUEUE, "end")
-    client.subscribe(QUEUE)
-    found = []
-    while (body := client.take().body) != "end":
-        found.append(body)
-    client.leave()
-    return found
-
-
 def ack_auto(_, port):
     client = fill(port, 3)
     client.subscribe(QUEUE, ack="auto")
     same([client.take().body for _ in range(3)], ["0", "1", "2"])
     client.leave()
-    same(rest(port), [])
+    same(rest(port, QUEUE), [])
 
 
 def ack_client(_, port):
@@ -131,7 +50,7 @@ def ack_client(_, port):
     frames = [client.take() for _ in range(5)]
     client.ack(frames[2])
     client.leave()
-    same(rest(port), ["3", "4"])
+    same(rest(port, QUEUE), ["3", "4"])
 
 
 def ack_client_individual(_, port):
@@ -141,7 +60,7 @@ def ack_client_individual(_, port):
     client.ack(frames[2])
     client.ack(frames[0])
     client.leave()
-    same(rest(port), ["1", "3"])
+    same(rest(port, QUEUE), ["1", "3"])
 
 
 def nack(_, port):
@@ -154,7 +73,7 @@ def nack(_, port):
     same((again.body, again.headers["redelivered"]), ("0", "true"))
     client.ack(again)
     client.leave()
-    same(rest(port), [])
+    same(rest(port, QUEUE), [])
 
 
 def transaction_commit(_, port):
@@ -177,7 +96,7 @@ def transaction_abort(_, port):
     client.connection.abort(transaction)
     client.send(QUEUE, "2")
     client.leave()
-    same(rest(port), ["2"])
+    same(rest(port, QUEUE), ["2"])
 
 
 def transacted_ack(_, port):
@@ -191,7 +110,7 @@ def transacted_ack(_, port):
     client.ack(second, transaction=transaction)
     client.connection.commit(transaction)
     client.leave()
-    same(rest(port), ["0"])
+    same(rest(port, QUEUE), ["0"])
 
 
 def receipts(_, port):
@@ -221,7 +140,6 @@ def durable_subscription(_, port):
     client = Client(port, headers={"client-id": "subscriber"})
     client.subscribe(topic, "1", "client-individual", **name)
     client.leave()
-    client.heard.lost.take("the end of the connection")
     publisher = Client(port)
     publisher.send(topic, "missed 1")
     publisher.send(topic, "missed 2")
@@ -233,7 +151,6 @@ def durable_subscription(_, port):
         client.ack(frame)
     client.connection.unsubscribe("1", **name)
     client.leave()
-    client.heard.lost.take("the end of the connection")
     publisher.send(topic, "after the end")
     client = Client(port, headers={"client-id": "subscriber"})
     client.subscribe(topic, "1", "auto", **name)
@@ -275,7 +192,6 @@ def wildcards(_, port):
     same(client.take().headers["subscription"], "1")
     client.heard.messages.nothing()
     client.leave()
-
 
 
 run(

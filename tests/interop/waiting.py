@@ -11,15 +11,16 @@ QUIET = 0.3
 class Box(queue.Queue):
     """What callbacks put in and a case takes out."""
 
-    def take(self, what="a message"):
+    def take(self, what="a message", seconds=None):
+        patience = seconds or PATIENCE
         try:
-            return self.get(timeout=PATIENCE)
+            return self.get(timeout=patience)
         except queue.Empty:
-            raise AssertionError(f"no {what} within {PATIENCE} s") from None
+            raise AssertionError(f"no {what} within {patience} s") from None
 
-    def nothing(self):
+    def nothing(self, seconds=QUIET):
         try:
-            came = self.get(timeout=QUIET)
+            came = self.get(timeout=seconds)
         except queue.Empty:
             return
         raise AssertionError(f"something came: {came}")
