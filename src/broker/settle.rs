@@ -57,6 +57,7 @@ impl Broker {
         }
         self.account(before, locked.queue().resident_bytes());
         let lsn = self.log_settles(cell, &fx);
+        cell.set_crowded(locked.queue().is_crowded());
         let deadline = cell.rearm(locked.queue().next_deadline());
         let waiting = if locked.queue().take_unblocked() { locked.take_waiting() } else { Vec::new() };
         drop::<LockedQueue<'_>>(locked);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
@@ -24,6 +24,8 @@ pub struct QueueCell {
     pub policy: Arc<QueuePolicy>,
     /// The wall-clock time, in milliseconds, for which the scheduler is armed.
     pub armed: AtomicU64,
+    /// The queue holds more than its share of memory or of the disk.
+    crowded: AtomicBool,
     inner: RankedMutex<Inner, { rank::QUEUE }>,
 }
 
@@ -52,6 +54,7 @@ impl QueueCell {
             name,
             policy,
             armed: AtomicU64::new(Millis::NEVER.0),
+            crowded: AtomicBool::new(false),
             inner: RankedMutex::new(inner),
         })
     }
@@ -59,6 +62,19 @@ impl QueueCell {
     /// Waits for the queue's lock.
     pub fn lock(&self) -> LockedQueue<'_> {
         LockedQueue { inner: self.inner.lock() }
+    }
+
+    /// Whether the queue may have to refuse a message: it has limits, or holds more than its share. Others
+    /// need not be asked for room.
+    pub fn may_refuse(&self) -> bool {
+        self.policy.is_limited() || self.crowded.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the queue holds more than its share: what was found while it was locked.
+    pub fn set_crowded(&self, crowded: bool) {
+        if self.crowded.load(Ordering::Relaxed) != crowded {
+            self.crowded.store(crowded, Ordering::Relaxed);
+        }
     }
 
     /// Whether the queue keeps messages published at `qos`. What waits for an MQTT client id is
