@@ -42,3 +42,11 @@ pub const GROUPS_PER_QUEUE_MAX: usize = 1 << 16;
 pub const FOUND_AHEAD: usize = 1_024;
 /// Time ahead, in milliseconds, from which on the body of a delayed message leaves memory.
 pub const DELAY_RESIDENT_MS: u64 = 5_000;
+/// Bytes of the name of a group of messages.
+pub const GROUP_NAME_BYTES_MAX: usize = 1_024;
+/// Bytes of what tells a message from its duplicates.
+pub const IDENTITY_BYTES_MAX: usize = 256;
+/// Bytes of the value by which a later message replaces earlier ones.
+pub const LAST_VALUE_BYTES_MAX: usize = 1_024;
+/// Longest delay of a message, in milliseconds: five years.
+pub const DELAY_MAX_MS: u64 = 5 * 365 * 24 * 3_600 * 1_000;

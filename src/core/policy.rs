@@ -152,4 +152,14 @@ impl QueuePolicy {
     pub const fn is_limited(&self) -> bool {
         self.max_messages != 0 || self.max_bytes != 0
     }
+
+    /// Whether a queue of this policy tells messages apart by their headers.
+    pub const fn tells_apart(&self) -> bool {
+        self.drops_duplicates() || self.last_value.is_some()
+    }
+
+    /// Whether a queue of this policy drops what it has seen before.
+    pub const fn drops_duplicates(&self) -> bool {
+        self.dedup.0 != 0
+    }
 }

@@ -8,7 +8,7 @@
 //!
 //! | kind | payload after the version |
 //! | --- | --- |
-//! | [`kind::MESSAGE`], [`kind::RELOCATE`] | `order`; flags u8 (0-1 quality of service, 2 retain, 3 topic, 4 expires); priority u8; id; received; expires if flagged; address text; head tag u8; head length; notes length; number of queues, and for each its id as the signed difference to the one before and its flags u8; then the bytes of head, notes and body |
+//! | [`kind::MESSAGE`], [`kind::RELOCATE`] | `order`; flags u8 (0-1 quality of service, 2 retain, 3 topic, 4 expires, 5 terms); priority u8; id; received; expires if flagged; *terms* if flagged; address text; head tag u8; head length; notes length; number of queues, and for each its id as the signed difference to the one before and its flags u8; then the bytes of head, notes and body |
 //! | [`kind::SETTLE`] | queue; until the end *runs* |
 //! | [`kind::COUNTED`] | queue; until the end: order as the signed difference to the one before, count u8 |
 //! | [`kind::DEFINE`] | queue; class u8; flags u8 (0 durable); name to the end |
@@ -22,18 +22,26 @@
 //! doubled, plus 1 where the run is longer than one; then its length less two, if so. Orders are below
 //! [`ORDERS`].
 //!
+//! *Terms* are what the publication asks of its queues: flags u8 (0 group, 1 closes the group, 2 due, 3
+//! identity), and as flagged the group, the time it is due, and the text of its identity. An index entry
+//! has them too, without the identity.
+//!
 //! Decoding checks every length and never allocates by a number that was read.
 
 mod change;
 mod checkpoint;
 mod message;
 mod orders;
+mod seen;
+mod terms;
 mod wire;
 
 pub use change::{Bind, Class, Define, State, Unbind};
 pub use checkpoint::{CheckpointReader, CheckpointWriter, NextIds, Section};
 pub use message::{IndexEntry, MessagePrefix, QueueFlags, StoredMessage};
 pub use orders::{Counted, CountedIter, Runs, Settle};
+pub use seen::{SEEN_KEY, decode_seen};
+pub use terms::StoredTerms;
 
 use std::fmt;
 

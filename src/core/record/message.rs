@@ -6,13 +6,15 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use wharfmq_base::Millis;
 
+use super::terms::StoredTerms;
 use super::wire::{Reader, put_bytes, put_signed, put_varint};
 use super::{RETAINED, RecordError, VERSION};
-use crate::{Address, Head, HeadTag, Kind, Message, MessageId, Notes, Order, Qos, QueueId};
+use crate::{Address, Head, HeadTag, Kind, Message, MessageId, Notes, Order, Qos, QueueId, Terms};
 
 const RETAIN: u8 = 1 << 2;
 const TOPIC: u8 = 1 << 3;
 const EXPIRES: u8 = 1 << 4;
+const TERMS: u8 = 1 << 5;
 
 /// A message as its parts, to be written: the encoded prefix is followed by the bytes of head, notes
 /// and body, which are not copied here.
@@ -32,6 +34,8 @@ pub struct MessagePrefix<'a> {
     pub received: Millis,
     /// See [`Message::expires`].
     pub expires: Millis,
+    /// See [`Message::terms`].
+    pub terms: Option<&'a Terms>,
     /// See [`Message::address`].
     pub address: &'a Address,
     /// The layout of the headers.
@@ -55,6 +59,7 @@ impl<'a> MessagePrefix<'a> {
             priority: message.priority,
             received: message.received,
             expires: message.expires,
+            terms: message.terms.as_deref(),
             address: &message.address,
             tag: message.head.tag,
             head_len: message.head.bytes.len(),
@@ -71,12 +76,17 @@ impl<'a> MessagePrefix<'a> {
         let expires = if self.expires == Millis::NEVER { 0 } else { EXPIRES };
         let retain = if self.retain { RETAIN } else { 0 };
         let topic = if self.address.kind == Kind::Topic { TOPIC } else { 0 };
-        out.push(self.qos as u8 | retain | topic | expires);
+        let terms = StoredTerms::of(self.terms);
+        let asks = if terms.is_some() { TERMS } else { 0 };
+        out.push(self.qos as u8 | retain | topic | expires | asks);
         out.push(self.priority);
         put_varint(self.id.0, out);
         put_varint(self.received.0, out);
         if expires != 0 {
             put_varint(self.expires.0, out);
+        }
+        if let Some(terms) = terms {
+            terms.encode(out);
         }
         put_bytes(self.address.name.as_bytes(), out);
         out.push(self.tag.0);
@@ -103,6 +113,8 @@ pub struct StoredMessage<'a> {
     pub received: Millis,
     /// See [`Message::expires`].
     pub expires: Millis,
+    /// See [`Message::terms`].
+    pub terms: Option<StoredTerms<'a>>,
     /// The kind of its address.
     pub kind: Kind,
     /// The name of its address.
@@ -127,12 +139,13 @@ impl<'a> StoredMessage<'a> {
         let flags = reader.u8()?;
         let priority = reader.u8()?;
         let qos = Qos::from_u8(flags & 3).ok_or(RecordError("quality of service"))?;
-        if flags & !(3 | RETAIN | TOPIC | EXPIRES) != 0 {
+        if flags & !(3 | RETAIN | TOPIC | EXPIRES | TERMS) != 0 {
             return Err(RecordError("flags of a message"));
         }
         let id = MessageId(reader.varint()?);
         let received = Millis(reader.varint()?);
         let expires = if flags & EXPIRES != 0 { Millis(reader.varint()?) } else { Millis::NEVER };
+        let terms = if flags & TERMS != 0 { Some(StoredTerms::read(&mut reader)?) } else { None };
         let name = reader.text()?;
         let tag = HeadTag(reader.u8()?);
         let head_len = reader.u32()? as usize;
@@ -150,6 +163,7 @@ impl<'a> StoredMessage<'a> {
             priority,
             received,
             expires,
+            terms,
             kind,
             name,
             queues,
@@ -180,7 +194,7 @@ impl<'a> StoredMessage<'a> {
             expires: self.expires,
             head: Head { tag: self.tag, bytes: share(self.head) },
             notes: Notes(share(self.notes)),
-            terms: None,
+            terms: self.terms.map(|terms| Box::new(terms.terms())),
             body: share(self.body),
         }
     }
@@ -193,8 +207,8 @@ impl<'a> StoredMessage<'a> {
 
 /// What the index of a segment keeps of a message: all that a queue's entry needs.
 ///
-/// Layout: version u8; flags u8 (0-3 priority, 4 expires, 5 relocated, 6 topic); order; size; expires if
-/// flagged; the queues as in a message; and the address text, only where the retained store is among
+/// Layout: version u8; flags u8 (0-3 priority, 4 expires, 5 relocated, 6 topic, 7 terms); order; size;
+/// expires if flagged; terms if flagged, without the identity; the queues as in a message; and the address text, only where the retained store is among
 /// the queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexEntry<'a> {
@@ -204,6 +218,8 @@ pub struct IndexEntry<'a> {
     pub size: u32,
     /// See [`Message::expires`].
     pub expires: Millis,
+    /// See [`Message::terms`]; without the identity, `None` where nothing else is asked for.
+    pub terms: Option<StoredTerms<'a>>,
     /// See [`Message::priority`]; 15 at most.
     pub priority: u8,
     /// Whether the record is a [`super::kind::RELOCATE`].
@@ -217,23 +233,29 @@ pub struct IndexEntry<'a> {
 const INDEX_EXPIRES: u8 = 1 << 4;
 const INDEX_RELOCATED: u8 = 1 << 5;
 const INDEX_TOPIC: u8 = 1 << 6;
+const INDEX_TERMS: u8 = 1 << 7;
 
 impl<'a> IndexEntry<'a> {
     /// Appends the index entry of a message. `size` is [`Message::size`].
     pub fn encode(prefix: &MessagePrefix<'_>, size: u32, relocated: bool, out: &mut Vec<u8>) {
         let expires = prefix.expires != Millis::NEVER;
         let topic = prefix.address.kind == Kind::Topic;
+        let terms = StoredTerms::of(prefix.terms).and_then(StoredTerms::indexed);
         out.push(VERSION);
         out.push(
             prefix.priority.min(15)
                 | if expires { INDEX_EXPIRES } else { 0 }
                 | if relocated { INDEX_RELOCATED } else { 0 }
-                | if topic { INDEX_TOPIC } else { 0 },
+                | if topic { INDEX_TOPIC } else { 0 }
+                | if terms.is_some() { INDEX_TERMS } else { 0 },
         );
         put_varint(prefix.order.0, out);
         put_varint(u64::from(size), out);
         if expires {
             put_varint(prefix.expires.0, out);
+        }
+        if let Some(terms) = terms {
+            terms.encode(out);
         }
         put_queues(prefix.queues, out);
         if prefix.queues.iter().any(|(queue, _)| *queue == RETAINED) {
@@ -245,19 +267,17 @@ impl<'a> IndexEntry<'a> {
     pub fn decode(entry: &'a [u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(entry)?;
         let flags = reader.u8()?;
-        if flags & 0x80 != 0 {
-            return Err(RecordError("flags of an index entry"));
-        }
         let order = reader.order()?;
         let size = reader.u32()?;
         let expires = if flags & INDEX_EXPIRES != 0 { Millis(reader.varint()?) } else { Millis::NEVER };
+        let terms = if flags & INDEX_TERMS != 0 { Some(StoredTerms::read(&mut reader)?) } else { None };
         let queues = QueueFlags::read(&mut reader)?;
         let kind = if flags & INDEX_TOPIC != 0 { Kind::Topic } else { Kind::Queue };
         let retained = queues.iter().any(|(queue, _)| queue == RETAINED);
         let address = if retained { Some((kind, reader.text()?)) } else { None };
         reader.end()?;
         let relocated = flags & INDEX_RELOCATED != 0;
-        Ok(Self { order, size, expires, priority: flags & 15, relocated, queues, address })
+        Ok(Self { order, size, expires, terms, priority: flags & 15, relocated, queues, address })
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use wharfmq_base::Millis;
 
 use super::*;
-use crate::{Address, Head, HeadTag, Kind, Message, MessageId, Notes, Qos};
+use crate::{Address, GroupId, Head, HeadTag, Kind, Message, MessageId, Notes, Qos, Terms};
 
 type Queues = Vec<(QueueId, u8)>;
 
@@ -25,8 +25,8 @@ fn message() -> impl Strategy<Value = Message> {
     });
     let times = (any::<u64>(), prop_oneof![Just(u64::MAX), any::<u64>()]);
     let small = (any::<u64>(), 0u8..3, 0u8..10, any::<bool>(), any::<u8>());
-    (small, times, address, bytes(), bytes(), bytes()).prop_map(
-        |(small, times, address, head, notes, body)| {
+    (small, times, address, bytes(), bytes(), bytes(), terms()).prop_map(
+        |(small, times, address, head, notes, body, terms)| {
             let (id, qos, priority, retain, tag) = small;
             Message {
                 id: MessageId(id),
@@ -38,11 +38,20 @@ fn message() -> impl Strategy<Value = Message> {
                 expires: Millis(times.1),
                 head: Head { tag: HeadTag(tag), bytes: head },
                 notes: Notes(notes),
-                terms: None,
+                terms,
                 body,
             }
         },
     )
+}
+
+fn terms() -> impl Strategy<Value = Option<Box<Terms>>> {
+    let some = (prop_oneof![Just(0), any::<u32>()], any::<bool>(), 0..3u64, "[a-z]{0,3}");
+    prop_oneof![3 => Just(None), 2 => some.prop_map(|(group, closes_group, due, dedup)| {
+        let terms =
+            Terms { group: GroupId(group), closes_group, due: Millis(due * 1_000), dedup: dedup.into() };
+        (!terms.is_empty()).then(|| Box::new(terms))
+    })]
 }
 
 fn order() -> impl Strategy<Value = Order> {
@@ -82,6 +91,7 @@ fn samples() -> Vec<(u8, Vec<u8>)> {
     let state = |value| State { owner: QueueId(2), key: b"k", value };
     let define = Define { queue: QueueId(200), class: Class::Session, durable: true, name: "c1" };
     let orders = [5, 6, 7, 9, 3].map(Order);
+    let asking = Message { terms: Some(Box::new(every_term())), ..message.clone() };
     vec![
         (kind::MESSAGE, payload(&message, Order(0x0102), &queues).into()),
         (kind::SETTLE, encoded(|out| Settle::encode(QueueId(3), orders, out))),
@@ -93,13 +103,18 @@ fn samples() -> Vec<(u8, Vec<u8>)> {
         (kind::STATE, encoded(|out| state(Some(b"vv")).encode(out))),
         (kind::STATE, encoded(|out| state(None).encode(out))),
         (kind::PURGE, encoded(|out| encode_purge(QueueId(3), Order(128), out))),
+        (kind::MESSAGE, payload(&asking, Order(0x0102), &queues).into()),
     ]
+}
+
+fn every_term() -> Terms {
+    Terms { group: GroupId(300), closes_group: true, due: Millis(500), dedup: "id".into() }
 }
 
 /// A data directory of an earlier version must be readable: these bytes never change.
 #[test]
 fn golden_bytes() {
-    let golden: [&[u8]; 10] = [
+    let golden: [&[u8]; 11] = [
         b"\x01\x02\x01\0\0\0\0\0\0\x1d\x04\xac\x02\x01\xc8\x01\x03a.b\x07\x02\x01\x02\0\x01\x8c\x01\x02hhnbody",
         b"\x01\x03\x15\x01\x04\x1a",
         b"\x01\x03\x12\x02\x01\x01",
@@ -110,6 +125,7 @@ fn golden_bytes() {
         b"\x01\x02\x00\x01kvv",
         b"\x01\x02\x01\x01k",
         b"\x01\x03\x80\x01",
+        b"\x01\x02\x01\0\0\0\0\0\0\x3d\x04\xac\x02\x01\xc8\x01\x0f\xac\x02\xf4\x03\x02id\x03a.b\x07\x02\x01\x02\0\x01\x8c\x01\x02hhnbody",
     ];
     for ((kind, payload), golden) in samples().iter().zip(golden) {
         assert_eq!(payload.escape_ascii().to_string(), golden.escape_ascii().to_string(), "kind {kind}");
@@ -130,6 +146,7 @@ fn golden_index_entry_is_small() {
         priority: 4,
         received: Millis(1_700_000_000_000),
         expires: Millis(1_700_000_000_000),
+        terms: None,
         address: &address,
         tag: HeadTag(1),
         head_len: 10,
@@ -138,6 +155,13 @@ fn golden_index_entry_is_small() {
     };
     let entry = encoded(|out| IndexEntry::encode(&prefix, 1_152, false, out));
     assert_eq!(entry, b"\x01\x54\xc0\x84\x3d\x80\x09\x80\xd0\x95\xff\xbc\x31\x01\x22\x02");
+    let asks = every_term();
+    prefix.terms = Some(&asks);
+    let entry = encoded(|out| IndexEntry::encode(&prefix, 1_152, false, out));
+    assert_eq!(
+        entry,
+        b"\x01\xd4\xc0\x84\x3d\x80\x09\x80\xd0\x95\xff\xbc\x31\x07\xac\x02\xf4\x03\x01\x22\x02"
+    );
     prefix.queues = &retained;
     let entry = encoded(|out| IndexEntry::encode(&prefix, 1_152, true, out));
     let decoded = IndexEntry::decode(&entry).unwrap();
@@ -223,6 +247,9 @@ proptest! {
         let address = retained.then_some((message.address.kind, &*message.address.name));
         prop_assert_eq!(decoded.address, address);
         prop_assert_eq!(decoded.queues.iter().collect::<Queues>(), queues);
+        let indexed = message.terms.map(|terms| Terms { dedup: "".into(), ..*terms });
+        let indexed = indexed.filter(|terms| !terms.is_empty());
+        prop_assert_eq!(decoded.terms.map(|terms| terms.terms()), indexed);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 use wharfmq_base::{Millis, RankedMutex};
@@ -46,6 +47,12 @@ pub struct PartialPolicy {
     pub expired: Option<DeadLetter>,
     /// See [`QueuePolicy::resident_bytes`].
     pub resident_bytes: Option<u64>,
+    /// See [`QueuePolicy::dedup`].
+    pub dedup: Option<Millis>,
+    /// See [`QueuePolicy::dedup_by`].
+    pub dedup_by: Option<ByteString>,
+    /// See [`QueuePolicy::last_value`].
+    pub last_value: Option<Option<ByteString>>,
 }
 
 /// A field of a policy that settings can set.
@@ -271,6 +278,9 @@ impl Making {
         put(PolicyField::DeadLetter, assign(&mut policy.dead_letter, &set.dead_letter));
         put(PolicyField::Expired, assign(&mut policy.expired, &set.expired));
         put(PolicyField::ResidentBytes, assign(&mut policy.resident_bytes, &set.resident_bytes));
+        assign(&mut policy.dedup, &set.dedup);
+        assign(&mut policy.dedup_by, &set.dedup_by);
+        assign(&mut policy.last_value, &set.last_value);
     }
 
     /// Whoever has to look into what went wrong finds it, however late and however often they try.
