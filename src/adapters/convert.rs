@@ -15,6 +15,8 @@
 //! MQTT 3 has none of them. What the broker says for itself (destination, message-id, priority, expiry and
 //! the like) is written by the adapter and never taken from a publisher's headers; see [`is_reserved`].
 
+mod view;
+
 use std::borrow::Cow;
 
 use bytes::{BufMut, BytesMut};
@@ -22,6 +24,7 @@ use wharfmq_core::{HeadTag, Kind, Notes};
 use wharfmq_mqtt::{Properties, PropertyId, Value};
 use wharfmq_stomp::{Version, headers};
 
+pub use self::view::header;
 use super::destination::{self, StompName};
 use crate::broker::undertaker::note;
 
@@ -57,7 +60,7 @@ pub enum Field<'a> {
 /// Whether a header of this name is the broker's own or holds for one hop only, so that no publisher can
 /// set it: in [`STOMP`] heads and among the user properties of MQTT.
 pub fn is_reserved(name: &str) -> bool {
-    const LONGEST: usize = "JMSXDeliveryCount".len();
+    const LONGEST: usize = "JMSXGroupFirstForConsumer".len();
     name.len() <= LONGEST
         && matches!(
             name,
@@ -71,6 +74,7 @@ pub fn is_reserved(name: &str) -> bool {
                 | "redelivered"
                 | "ack"
                 | "JMSXDeliveryCount"
+                | "JMSXGroupFirstForConsumer"
                 | "JMSXUserID"
                 | "persistent"
                 | "priority"

@@ -11,7 +11,7 @@ use wharfmq_base::Millis;
 use wharfmq_core::Settings;
 use wharfmq_store::MemoryLog;
 
-use super::{Close, Closed, Progress, Session};
+use super::{Close, Closed, Progress, Session, convert};
 use crate::broker::{Broker, Now, Options, Peer, Port, SLICES_MAX, TxLimits};
 
 /// How long a test waits for something that another thread of the broker does.
@@ -35,6 +35,7 @@ impl TestBroker {
         let options = Options {
             log: Arc::new(MemoryLog::new()),
             settings,
+            view: convert::header,
             memory: 1 << 30,
             transactions: TxLimits::default(),
             clock,

@@ -35,6 +35,12 @@ impl Broker {
                 writer.state(&record::State { owner, key: &key, value: Some(&value) });
             }
         }
+        let wall = self.now().wall;
+        for cell in cells.iter().filter(|cell| cell.policy.durable && cell.policy.drops_duplicates()) {
+            let mut seen = cell.lock().queue().first_seen_since(wall);
+            seen.sort_unstable_by_key(|(_, until)| *until);
+            writer.seen(cell.id, &seen);
+        }
         self.write_retained(&mut writer);
         for cell in cells.iter().filter(|cell| cell.policy.durable) {
             write_live(cell, &mut writer);

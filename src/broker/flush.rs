@@ -13,11 +13,12 @@ use smallvec::{SmallVec, smallvec};
 use wharfmq_base::{Location, Lsn, Millis};
 use wharfmq_core::record::{self, Class, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
-    Address, Admission, Arrival, Chunk, ConnId, CoreEvent, DirectTarget, Entry, GroupId, Head, Item, Kind,
-    Message, MessageId, Notes, Order, Outbox, QueueCell, QueueId, Run, limits,
+    Address, Admission, Arrival, Bound, Chunk, ConnId, CoreEvent, DirectTarget, Entry, GroupId, Head, Item,
+    Kind, Message, MessageId, Notes, Order, Outbox, QueueCell, QueueId, Run, Terms, limits,
 };
 use wharfmq_store::{AppendError, Batch};
 
+use super::identity::{First, Firsts};
 use super::settle::{EVERYWHERE, SettledInTx};
 use super::stage::{Stage, StagedRun, expiry};
 use super::{Broker, Now, Refused};
@@ -74,6 +75,8 @@ struct Gathered {
     slot_of: HashMap<QueueId, u32, RandomState>,
     messages: Vec<Routed>,
     retained: Vec<(Arc<Message>, Option<usize>)>,
+    /// Made by the first queue that drops duplicates.
+    firsts: Option<Box<Firsts>>,
 }
 
 impl Broker {
@@ -96,11 +99,15 @@ impl Broker {
             self.gather(&mut stage, &raw, first_id, by, &mut gathered, &mut done);
         }
         if by.atomic && !done.refused.is_empty() {
-            self.unreserve(&gathered);
+            gathered.unreserve_all();
             return done;
         }
+        if gathered.firsts.as_ref().is_some_and(|firsts| firsts.seen) {
+            // Whoever sent it again is told what the first one was told, and no earlier.
+            done.lsn = Some(self.log.stats().appended);
+        }
         if let Some(error) = self.store(&stage, &mut gathered, settles, by, &mut done) {
-            self.unreserve(&gathered);
+            gathered.unreserve_all();
             match error {
                 AppendError::Full if !by.refuse_when_full => {
                     let kept = std::mem::take(&mut stage);
@@ -137,13 +144,20 @@ impl Broker {
         for run in &runs {
             let slots: SmallVec<[u32; 4]> =
                 run.route.queues.iter().map(|b| gathered.slot(&b.queue)).collect();
+            let told_apart = run.route.queues.iter().any(|b| b.queue.policy.tells_apart());
             for index in run.start..run.end {
                 let Some(item) = stage.items.get(index as usize) else { return };
                 let retain = item.retain && run.route.address.kind == Kind::Topic;
                 if slots.is_empty() && !retain {
                     continue;
                 }
-                let message = make_message(run, item, raw, first_id + u64::from(index), by.now.wall);
+                let terms = stage.asked(index);
+                let id = first_id + u64::from(index);
+                let mut message = make_message(run, item, terms, raw, id, by.now.wall);
+                if told_apart && let Err(why) = self.identify(&run.route, &mut message) {
+                    done.refused.push((index, why));
+                    continue;
+                }
                 if retain && !self.admits_retained(&message) {
                     done.refused.push((index, "there are too many retained messages".to_owned()));
                     continue;
@@ -166,46 +180,36 @@ impl Broker {
         run: &StagedRun,
         slots: &[u32],
         message: &Message,
-        gathered: &Gathered,
+        gathered: &mut Gathered,
         by: &Flusher<'_>,
     ) -> Admitted {
         let mut targets: SmallVec<[(u32, u8); 2]> = SmallVec::new();
         for (bound, &slot) in run.route.queues.iter().zip(slots) {
             let flags = bound.taking(by.own == Some(bound.id)).filter(|_| bound.queue.keeps(message.qos));
             let Some(flags) = flags else { continue };
-            if !bound.queue.policy.is_limited() {
+            if !bound.queue.may_refuse() && !bound.queue.policy.drops_duplicates() {
                 targets.push((slot, flags));
                 continue;
             }
-            let mut queue = bound.queue.lock();
-            if queue.is_deleted() && bound.queue.class == Class::Temporary {
-                let why = Refused::Gone(bound.queue.name.clone()).to_string();
-                drop(queue);
-                for &(slot, _) in &targets {
-                    gathered.unreserve(slot, message);
-                }
-                return Admitted::Refused(why);
-            }
-            let denied = match queue.queue().admit(1, u64::from(message.size())) {
-                Admission::Accept => {
-                    targets.push((slot, flags));
-                    continue;
-                }
+            match ask(bound, message, gathered, by) {
+                Asked::Take => targets.push((slot, flags)),
                 // One full subscription does not keep the message from the others.
-                Admission::Reject if run.route.address.kind == Kind::Topic => continue,
-                Admission::Block if !by.refuse_when_full => {
-                    queue.wait_for_room(by.outbox);
-                    Admitted::Wait
+                Asked::Rejected if run.route.address.kind == Kind::Topic => {}
+                Asked::Seen => {}
+                denied => {
+                    for &(slot, _) in &targets {
+                        gathered.unreserve(slot, message);
+                    }
+                    return match denied {
+                        Asked::Unknown if by.atomic => Admitted::Refused(
+                            "a message of the same identity is being sent just now: send it again".into(),
+                        ),
+                        Asked::Unknown | Asked::Wait => Admitted::Wait,
+                        Asked::Gone => Admitted::Refused(Refused::Gone(bound.queue.name.clone()).to_string()),
+                        _ => Admitted::Refused(format!("queue {} is full", bound.queue.name)),
+                    };
                 }
-                Admission::Block | Admission::Reject => {
-                    Admitted::Refused(format!("queue {} is full", bound.queue.name))
-                }
-            };
-            drop(queue);
-            for &(slot, _) in &targets {
-                gathered.unreserve(slot, message);
             }
-            return denied;
         }
         Admitted::To(targets)
     }
@@ -312,7 +316,7 @@ impl Broker {
                 let routed = gathered.messages.get(index as usize)?;
                 let stored = routed.stored && cell.policy.durable;
                 let at = if stored { place(routed.record) } else { Location::NOWHERE };
-                Some(entry_of(&routed.message, order_of(&routed.message), at, flags, cell.policy.expiry))
+                Some(self.arrival(cell, &routed.message, at, flags))
             });
             self.run(cell, |queue, fx| {
                 queue.enqueue(entries, now.wall, fx);
@@ -325,13 +329,8 @@ impl Broker {
             let at = record.map_or(Location::NOWHERE, place);
             self.retain(message, at);
         }
-    }
-
-    fn unreserve(&self, gathered: &Gathered) {
-        for routed in &gathered.messages {
-            for &(slot, _) in &routed.targets {
-                gathered.unreserve(slot, &routed.message);
-            }
+        if let Some(firsts) = &mut gathered.firsts {
+            firsts.count_repeated(now.wall);
         }
     }
 
@@ -373,6 +372,50 @@ enum Admitted {
     Wait,
 }
 
+/// What one queue says to one message.
+enum Asked {
+    Take,
+    Seen,
+    Unknown,
+    Wait,
+    Full,
+    Rejected,
+    Gone,
+}
+
+/// Asks a queue that does not take everything.
+fn ask(bound: &Bound<Arc<QueueCell>>, message: &Message, gathered: &mut Gathered, by: &Flusher<'_>) -> Asked {
+    let cell = &bound.queue;
+    let mut locked = cell.lock();
+    if locked.is_deleted() && cell.class == Class::Temporary {
+        return Asked::Gone;
+    }
+    if cell.policy.drops_duplicates() {
+        let firsts = gathered.firsts.get_or_insert_default();
+        match firsts.ask(cell, locked.queue(), message, by.now.wall) {
+            First::Yes => {}
+            First::Seen => return Asked::Seen,
+            First::Unknown => return Asked::Unknown,
+        }
+    }
+    if !cell.may_refuse() {
+        return Asked::Take;
+    }
+    let denied = match locked.queue().admit(1, u64::from(message.size())) {
+        Admission::Accept => return Asked::Take,
+        Admission::Block if !by.refuse_when_full => {
+            locked.wait_for_room(by.outbox);
+            Asked::Wait
+        }
+        Admission::Block => Asked::Full,
+        Admission::Reject => Asked::Rejected,
+    };
+    if let Some(firsts) = &mut gathered.firsts {
+        firsts.forget(cell, locked.queue(), message);
+    }
+    denied
+}
+
 impl Gathered {
     fn slot(&mut self, cell: &Arc<QueueCell>) -> u32 {
         *self.slot_of.entry(cell.id).or_insert_with(|| {
@@ -396,19 +439,33 @@ impl Gathered {
                 stored |= slot.cell.policy.durable;
             }
         }
-        stored &= message.qos.is_persistent();
+        // What is to come much later has to outlive the process, whatever its publisher said.
+        stored &= message.qos.is_persistent() || due_of(&message) > message.received;
         self.messages.push(Routed { message, targets, stored, record: 0 });
     }
 
-    fn unreserve(&self, slot: u32, message: &Message) {
-        if let Some(slot) = self.slots.get(slot as usize).filter(|slot| slot.cell.policy.is_limited()) {
-            slot.cell.lock().queue().unreserve(1, u64::from(message.size()));
+    fn unreserve(&mut self, slot: u32, message: &Message) {
+        let Some(Slot { cell, .. }) = self.slots.get(slot as usize) else { return };
+        if cell.may_refuse() {
+            cell.lock().queue().unreserve(1, u64::from(message.size()));
+        }
+        if let Some(firsts) = self.firsts.as_mut().filter(|_| cell.policy.drops_duplicates()) {
+            firsts.forget(cell, cell.lock().queue(), message);
+        }
+    }
+
+    /// Nothing of the flush was taken.
+    fn unreserve_all(&mut self) {
+        for routed in std::mem::take(&mut self.messages) {
+            for &(slot, _) in &routed.targets {
+                self.unreserve(slot, &routed.message);
+            }
         }
     }
 }
 
 /// A message that comes from a client takes its place by its identity.
-const fn order_of(message: &Message) -> Order {
+pub(super) const fn order_of(message: &Message) -> Order {
     Order(message.id.0)
 }
 
@@ -438,23 +495,34 @@ pub(super) fn entry_of(
     flags: u8,
     limit: Millis,
 ) -> Arrival {
-    let terms = message.terms.as_deref();
+    let (terms, due) = (message.terms.as_deref(), due_of(message));
     let entry = Entry {
         order,
         message: Some(Arc::clone(message)),
         at,
         size: message.size(),
-        expires: expiry(message.expires, limit, message.received),
+        expires: expiry(message.expires, limit, message.received.max(due)),
         deliveries: 0,
         priority: message.priority,
         flags,
         closes_group: terms.is_some_and(|terms| terms.closes_group),
         group: terms.map_or(GroupId::NONE, |terms| terms.group),
     };
-    Arrival { due: terms.map_or(Millis(0), |terms| terms.due), ..entry.into() }
+    Arrival { due, ..entry.into() }
 }
 
-fn make_message(run: &StagedRun, item: &Item, raw: &Bytes, id: u64, now: Millis) -> Arc<Message> {
+fn due_of(message: &Message) -> Millis {
+    message.terms.as_deref().map_or(Millis(0), |terms| terms.due)
+}
+
+fn make_message(
+    run: &StagedRun,
+    item: &Item,
+    terms: Option<&Terms>,
+    raw: &Bytes,
+    id: u64,
+    now: Millis,
+) -> Arc<Message> {
     let (head, body) = if item.frame.len as usize * OWN_COPY_SHARE < raw.len() {
         let mut own = Vec::with_capacity((item.head.len + item.body.len) as usize);
         own.extend_from_slice(item.head.of(raw));
@@ -465,6 +533,8 @@ fn make_message(run: &StagedRun, item: &Item, raw: &Bytes, id: u64, now: Millis)
     } else {
         (item.head.slice(raw), item.body.slice(raw))
     };
+    // A life begins where the message can first be delivered.
+    let delay = terms.map_or(Millis(0), |terms| terms.due.since(now));
     Arc::new(Message {
         id: MessageId(id),
         address: Arc::<Address>::clone(&run.route.address),
@@ -472,10 +542,10 @@ fn make_message(run: &StagedRun, item: &Item, raw: &Bytes, id: u64, now: Millis)
         priority: item.priority,
         retain: item.retain,
         received: now,
-        expires: expiry(item.expires, queue_limit(run), now),
+        expires: expiry(item.expires.plus(delay), queue_limit(run), now.plus(delay)),
         head: Head { tag: item.tag, bytes: head },
         notes: Notes::default(),
-        terms: None,
+        terms: terms.map(|terms| Box::new(terms.clone())),
         body,
     })
 }

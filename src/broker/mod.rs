@@ -7,6 +7,7 @@ mod compact;
 mod consume;
 mod counters;
 mod flush;
+mod identity;
 mod ids;
 mod open;
 mod port;
@@ -32,7 +33,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use wharfmq_base::MemoryPool;
-use wharfmq_core::{ConnId, QueueCell, Registry, Router, Settings};
+use wharfmq_core::{ConnId, HeadView, QueueCell, Registry, Router, Settings};
 use wharfmq_store::Log;
 
 pub use claims::Claim;
@@ -58,6 +59,7 @@ pub struct Broker {
     router: Router<Arc<QueueCell>>,
     queues: Registry,
     settings: Settings,
+    view: HeadView,
     bindings: bindings::Bindings,
     states: state::States,
     retained: retain::Retained,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use wharfmq_base::{MemoryPool, Millis};
-use wharfmq_core::{QueueCell, Registry, Router, Settings};
+use wharfmq_core::{HeadView, QueueCell, Registry, Router, Settings};
 use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 
 use super::recover::Rebuild;
@@ -24,6 +24,8 @@ pub struct Options {
     pub log: Arc<dyn Log>,
     /// Settings of destinations.
     pub settings: Settings,
+    /// Reads headers of messages, whatever protocol they came by.
+    pub view: HeadView,
     /// Bytes that messages may take in memory.
     pub memory: u64,
     /// How large transactions may become.
@@ -56,7 +58,7 @@ impl Broker {
     /// Recovers what the log holds and starts the broker's threads. Answers what recovery found and
     /// how many messages there are.
     pub fn open(options: Options) -> Result<(Arc<Self>, Recovered, u64), StartError> {
-        let Options { log, settings, memory, transactions, clock } = options;
+        let Options { log, settings, view, memory, transactions, clock } = options;
         let (threads, inboxes) = threads::Threads::new();
         let mut rebuild = Rebuild::default();
         let recovered = log.recover(&mut rebuild).map_err(StartError::Recover)?;
@@ -66,6 +68,7 @@ impl Broker {
             router: Router::new(),
             queues: Registry::default(),
             settings,
+            view,
             bindings: bindings::Bindings::default(),
             states: state::States::default(),
             retained: retain::Retained::default(),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use wharfmq_base::{Lsn, Millis, Pressure};
 use wharfmq_core::record::Class;
-use wharfmq_core::{ConnId, CoreEvent, Item, Outbox, QueueCell, QueueId, Token, limits};
+use wharfmq_core::{ConnId, CoreEvent, Item, Outbox, QueueCell, QueueId, Terms, Token, limits};
 
 use super::flush::{Flushed, Flusher};
 use super::stage::{Stage, StagedState};
@@ -155,6 +155,22 @@ impl Port {
         index
     }
 
+    /// [`Port::publish`] of a publication that asks something of the queues that take it. What stores
+    /// nothing takes no notice of it.
+    pub fn publish_with(
+        &mut self,
+        route: &Arc<Route>,
+        item: Item,
+        terms: Terms,
+        confirm: Option<Token>,
+    ) -> u32 {
+        let index = self.publish(route, item, confirm);
+        if let Some(stage) = &mut self.stage {
+            stage.ask(index, terms);
+        }
+        index
+    }
+
     /// Stages a piece of the session's state, kept in the same atomic batch as the publication that is
     /// staged next. `None` forgets it. Read back with [`Port::recall`].
     pub fn remember(&mut self, owner: &QueueCell, key: Bytes, value: Option<Bytes>) {
@@ -192,6 +208,7 @@ impl Port {
                     }
                 }
                 rest.tokens = stage.tokens;
+                rest.extras = stage.extras;
                 *held = std::mem::take(held).followed_by(rest);
                 *bytes = joined.freeze();
             }

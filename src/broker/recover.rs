@@ -12,10 +12,10 @@ use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use wharfmq_base::{Location, Lsn, Millis};
 use wharfmq_core::record::{
-    Bind, CheckpointReader, Class, Define, IndexEntry, NextIds, Record, RecordError, Section, State,
-    StoredMessage,
+    Bind, CheckpointReader, Class, Define, IndexEntry, NextIds, Record, RecordError, SEEN_KEY, Section,
+    State, StoredMessage, StoredTerms,
 };
-use wharfmq_core::{Arrival, Entry, GroupId, Kept, Order, Pattern, QueueCell, QueueId, record};
+use wharfmq_core::{Arrival, Entry, Kept, Order, Pattern, QueueCell, QueueId, record};
 use wharfmq_store::{RecoverError, Visitor};
 
 use super::{Binding, Broker};
@@ -28,6 +28,8 @@ pub(super) struct Rebuild {
     queues: BTreeMap<QueueId, Content>,
     retained: Content,
     topics: HashMap<Order, ByteString, RandomState>,
+    /// When messages are due that were to be delivered later.
+    due: HashMap<Order, Millis, RandomState>,
     /// The latest message that cleared each topic.
     cleared: HashMap<ByteString, Order, RandomState>,
 }
@@ -47,6 +49,10 @@ struct Content {
     copies: Vec<Entry>,
     settled: HashSet<Order, RandomState>,
     purged: Order,
+    /// Identities of messages, with the time until which they are remembered.
+    seen: Vec<(ByteString, Millis)>,
+    /// The same, with the time when their messages came.
+    came: Vec<(ByteString, Millis)>,
 }
 
 impl Visitor for Rebuild {
@@ -57,6 +63,7 @@ impl Visitor for Rebuild {
                 Section::Next(next) => self.next = next,
                 Section::Define(define) => self.define(&define),
                 Section::Bind(bind) => self.bind(&bind)?,
+                Section::State(state) if state.key.starts_with(SEEN_KEY) => self.saw(&state)?,
                 Section::State(state) => self.remember(&state),
                 Section::Live(live) => {
                     let content = self.content(live.queue);
@@ -75,13 +82,16 @@ impl Visitor for Rebuild {
         let index = IndexEntry::decode(entry).map_err(meaning)?;
         for (queue, flags) in index.queues.iter() {
             let (size, expires, priority) = (index.size, index.expires, index.priority);
-            let entry = entry_at(index.order, at, size, expires, priority, flags);
-            if self.found_covered(queue, entry)
-                && queue == record::RETAINED
+            let entry = entry_at(index.order, at, size, expires, priority, flags, index.terms);
+            if !self.found_covered(queue, entry) {
+                continue;
+            }
+            if queue == record::RETAINED
                 && let Some((_, topic)) = index.address
             {
                 self.topics.insert(index.order, topic.into());
             }
+            self.note_due(index.order, index.terms);
         }
         Ok(())
     }
@@ -149,6 +159,19 @@ impl Rebuild {
         };
     }
 
+    /// A piece of what a queue has seen.
+    fn saw(&mut self, state: &State<'_>) -> Result<(), RecoverError> {
+        let seen = record::decode_seen(state.value.unwrap_or_default()).map_err(meaning)?;
+        self.content(state.owner).seen.extend(seen);
+        Ok(())
+    }
+
+    fn note_due(&mut self, order: Order, terms: Option<StoredTerms<'_>>) {
+        if let Some(terms) = terms.filter(|terms| terms.due > Millis(0)) {
+            self.due.insert(order, terms.due);
+        }
+    }
+
     fn count(&mut self, counted: &record::Counted<'_>) {
         let content = self.content(counted.queue);
         content.counts.extend(counted.iter());
@@ -173,14 +196,19 @@ impl Rebuild {
                 *latest = stored.order.max(*latest);
                 continue;
             }
-            let entry = entry_at(stored.order, at, stored.size(), stored.expires, stored.priority, flags);
+            let (size, expires, priority) = (stored.size(), stored.expires, stored.priority);
+            let entry = entry_at(stored.order, at, size, expires, priority, flags, stored.terms);
             if !later {
                 self.found_covered(queue, entry);
             } else {
                 let content = self.content(queue);
                 let proven = original || content.is_named(stored.order);
                 if proven { &mut content.found } else { &mut content.copies }.push(entry);
+                if original && let Some(terms) = stored.terms.filter(|terms| !terms.dedup.is_empty()) {
+                    content.came.push((terms.dedup.into(), stored.received));
+                }
             }
+            self.note_due(stored.order, stored.terms);
             if queue == record::RETAINED {
                 self.topics.insert(stored.order, stored.name.into());
             }
@@ -211,15 +239,32 @@ impl Rebuild {
             for (key, value) in std::mem::take(&mut content.states) {
                 broker.states.set(id, key, Some(value));
             }
+            content.restore_seen(&cell, wall);
             let entries = content.into_entries();
             messages += entries.len() as u64;
             hold(broker, &entries);
-            broker.run(&cell, |queue, fx| queue.enqueue(entries.into_iter().map(Arrival::from), wall, fx));
+            self.fill(broker, &cell, entries, wall);
             broker.schedule_expiry(&cell, wall);
         }
         self.build_retained(broker);
         broker.recover_prepared();
         messages
+    }
+
+    /// Gives a queue its messages. What became due meanwhile is as any other.
+    fn fill(&self, broker: &Broker, cell: &Arc<QueueCell>, entries: Vec<Entry>, wall: Millis) {
+        if self.due.is_empty() && cell.policy.last_value.is_none() {
+            let arrivals = entries.into_iter().map(Arrival::from);
+            broker.run(cell, |queue, fx| queue.enqueue(arrivals, wall, fx));
+            return;
+        }
+        let keys = broker.keys_of(cell, &entries);
+        let keys = keys.into_iter().chain(std::iter::repeat(None));
+        let arrivals = entries.into_iter().zip(keys).map(|(entry, key)| {
+            let due = self.due.get(&entry.order).copied().unwrap_or_default();
+            Arrival { due, key, ..entry.into() }
+        });
+        broker.run(cell, |queue, fx| queue.enqueue(arrivals, wall, fx));
     }
 
     fn build_retained(mut self, broker: &Broker) {
@@ -256,6 +301,22 @@ impl Content {
     fn is_named(&self, order: Order) -> bool {
         let at = self.live.partition_point(|&(first, _)| first <= order);
         at.checked_sub(1).and_then(|at| self.live.get(at)).is_some_and(|&(_, last)| order <= last)
+    }
+
+    /// Has a queue remember what it had seen.
+    fn restore_seen(&mut self, cell: &QueueCell, wall: Millis) {
+        let window = cell.policy.dedup;
+        let (seen, came) = (std::mem::take(&mut self.seen), std::mem::take(&mut self.came));
+        if !cell.policy.drops_duplicates() {
+            return;
+        }
+        let came = came.into_iter().map(|(id, received)| (id, received.plus(window)));
+        let mut all: Vec<_> = seen.into_iter().chain(came).filter(|(_, until)| *until > wall).collect();
+        all.sort_by_key(|(_, until)| *until);
+        let mut locked = cell.lock();
+        for (id, until) in all {
+            locked.queue().restore_first(id, until);
+        }
     }
 
     /// The live messages in their order, each at its latest place.
@@ -295,19 +356,17 @@ fn hold(broker: &Broker, entries: &[Entry]) {
     }
 }
 
-const fn entry_at(order: Order, at: Location, size: u32, expires: Millis, priority: u8, flags: u8) -> Entry {
-    Entry {
-        order,
-        message: None,
-        at,
-        size,
-        expires,
-        deliveries: 0,
-        priority,
-        flags,
-        closes_group: false,
-        group: GroupId::NONE,
-    }
+fn entry_at(
+    order: Order,
+    at: Location,
+    size: u32,
+    expires: Millis,
+    priority: u8,
+    flags: u8,
+    terms: Option<StoredTerms<'_>>,
+) -> Entry {
+    let StoredTerms { closes_group, group, .. } = terms.unwrap_or_default();
+    Entry { order, message: None, at, size, expires, deliveries: 0, priority, flags, closes_group, group }
 }
 
 fn meaning(error: RecordError) -> RecoverError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use wharfmq_base::Millis;
-use wharfmq_core::{Address, Item, QueueCell, Span, Token};
+use wharfmq_core::{Address, Item, QueueCell, Span, Terms, Token};
 
 use super::Route;
 
@@ -21,6 +21,8 @@ pub(super) struct Stage {
     pub(super) states: Vec<StagedState>,
     /// A queue that ends with the same batch. Only a stage that is carried out at once has one.
     pub(super) ends: Option<Arc<QueueCell>>,
+    /// What some of the publications ask for, by their index, ascending; most ask for nothing.
+    pub(super) extras: Vec<(u32, Box<Terms>)>,
 }
 
 /// Consecutive publications to one destination.
@@ -55,6 +57,26 @@ impl Stage {
         item.address = (self.runs.len() - 1).min(ADDRESSES_MAX) as u16;
         self.items.push(item);
         index
+    }
+
+    /// Says what the publication at `index`, the last one, asks for.
+    pub(super) fn ask(&mut self, index: u32, terms: Terms) {
+        if !terms.is_empty() {
+            self.extras.push((index, Box::new(terms)));
+        }
+    }
+
+    /// Lets the delays of all publications begin now; so far their terms say how long they are.
+    pub(super) fn begin_delays(&mut self, now: Millis) {
+        for (_, terms) in self.extras.iter_mut().filter(|(_, terms)| terms.due > Millis(0)) {
+            terms.due = now.plus(terms.due);
+        }
+    }
+
+    /// What the publication at `index` asks for.
+    pub(super) fn asked(&self, index: u32) -> Option<&Terms> {
+        let at = self.extras.binary_search_by_key(&index, |(of, _)| *of).ok()?;
+        self.extras.get(at).map(|(_, terms)| &**terms)
     }
 
     /// The destinations, as [`Item::address`] counts them.
@@ -93,6 +115,7 @@ impl Stage {
         self.tokens.extend(rest.tokens.into_iter().map(|(of, token)| (of + items, token)));
         let moved = |state: StagedState| StagedState { before: state.before + items, ..state };
         self.states.extend(rest.states.into_iter().map(moved));
+        self.extras.extend(rest.extras.into_iter().map(|(of, terms)| (of + items, terms)));
         self
     }
 
@@ -119,6 +142,9 @@ impl Stage {
         let states = self.states.partition_point(|state| state.before < item);
         let states = self.states.split_off(states).into_iter();
         rest.states = states.map(|state| StagedState { before: state.before - item, ..state }).collect();
+        let extras = self.extras.partition_point(|(of, _)| *of < item);
+        rest.extras =
+            self.extras.split_off(extras).into_iter().map(|(of, terms)| (of - item, terms)).collect();
         rest
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use wharfmq_base::{Lease, Millis, write_duration};
-use wharfmq_core::{Item, Outcome, Tags, Token};
+use wharfmq_core::{Item, Outcome, Tags, Terms, Token};
 
 use super::flush::{Flushed, Flusher};
 use super::settle::SettledInTx;
@@ -148,12 +148,14 @@ impl Port {
     }
 
     /// Sends within a transaction: the item's bytes are copied out of `raw` and nothing is visible
-    /// before the commit.
+    /// before the commit. `terms` is what it asks of the queues that take it; a delay begins with the
+    /// commit.
     pub fn publish_in(
         &mut self,
         name: &str,
         route: &Arc<Route>,
         mut item: Item,
+        terms: Option<Terms>,
         raw: &[u8],
     ) -> Result<(), TxError> {
         item.retain = item.retain && !is_temporary(&route.address.name);
@@ -169,7 +171,11 @@ impl Port {
         }
         transaction.ops += 1;
         transaction.leases.push(lease);
-        transaction.stage.adopt(route, item, raw, &mut transaction.raw);
+        let index = transaction.stage.adopt(route, item, raw, &mut transaction.raw);
+        if let Some(terms) = terms {
+            let delay = terms.due.since(self.now.wall);
+            transaction.stage.ask(index, Terms { due: delay, ..terms });
+        }
         Ok(())
     }
 
@@ -219,14 +225,15 @@ impl Port {
         Ok(())
     }
 
-    /// Flushes sends and acknowledgements as one; where one send is refused, all of it is, and the
-    /// acknowledgements are the caller's to take back.
+    /// Flushes sends and acknowledgements as one, and begins the delays of the sends; where one send is
+    /// refused, all of it is, and the acknowledgements are the caller's to take back.
     pub(super) fn carry_out_at_once(
         &mut self,
-        stage: Stage,
+        mut stage: Stage,
         raw: Bytes,
         settles: &mut [SettledInTx],
     ) -> Flushed {
+        stage.begin_delays(self.now.wall);
         for settled in settles.iter_mut().filter(|settled| settled.is_accepted()) {
             settled.orders = settled.stored_orders();
         }

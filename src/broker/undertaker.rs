@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use wharfmq_base::{Location, Millis};
 use wharfmq_core::record::{self, Class, StoredMessage, kind};
 use wharfmq_core::{
-    Address, Admission, Dead, DeadLetter, DeadReason, Entry, Kind, Message, Notes, Order, Qos, QueueCell,
-    QueuePolicy, limits,
+    Address, Admission, Arrival, Dead, DeadLetter, DeadReason, Entry, Kind, Message, Notes, Order, Qos,
+    QueueCell, QueuePolicy, Terms, limits,
 };
 
 use super::Broker;
@@ -144,7 +145,8 @@ impl Broker {
             return 0;
         };
         let arrivals = moves.iter().enumerate().map(|(nth, Move { copy, .. })| {
-            entry_of(copy, order(nth), placed.location(nth), 0, Millis::NEVER)
+            let arrival = entry_of(copy, order(nth), placed.location(nth), 0, Millis::NEVER);
+            Arrival { key: self.key_of(copy, &to.policy), ..arrival }
         });
         self.run(&to, |queue, fx| {
             queue.enqueue(arrivals, wall, fx);
@@ -254,7 +256,7 @@ fn settle_of<'a>(cell: &QueueCell, dead: impl Iterator<Item = &'a Dead>) -> Opti
     Some(payload)
 }
 
-fn message_from(payload: &Bytes) -> Option<Arc<Message>> {
+pub(super) fn message_from(payload: &Bytes) -> Option<Arc<Message>> {
     let stored = StoredMessage::decode(payload).ok()?;
     Some(Arc::new(stored.message(payload, Arc::new(stored.address()))))
 }
@@ -283,6 +285,9 @@ fn dead_letter(
         (note::TIME, &time),
         (note::CONSUMER, by),
     ];
+    // What it is due for and what it was told from others by is done with; its group is a matter of order.
+    let grouped = message.terms.as_deref().filter(|terms| !terms.group.is_none());
+    let terms = grouped.map(|terms| Terms { due: Millis(0), dedup: ByteString::new(), ..terms.clone() });
     let kept = message.notes.iter().filter(|(name, _)| added.iter().all(|(new, _)| new != name));
     let added = added.into_iter().filter(|(_, value)| !value.is_empty());
     Arc::new(Message {
@@ -291,6 +296,7 @@ fn dead_letter(
         retain: false,
         expires: Millis::NEVER,
         notes: Notes::new(kept.chain(added)),
+        terms: terms.map(Box::new),
         ..message.clone()
     })
 }

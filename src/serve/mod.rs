@@ -13,6 +13,7 @@ use wharfmq_base::Lsn;
 use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog};
 
 use self::adapters::Adapters;
+use crate::adapters::convert;
 use crate::broker::{Broker, Options, TxLimits};
 use crate::config::Settings;
 use crate::config::settings::StoreKind;
@@ -79,6 +80,7 @@ fn open_broker(settings: &Settings, clock: Clock) -> Result<Arc<Broker>, Failure
     let options = Options {
         log: open_log(settings)?,
         settings: resolve::addresses(&settings.addresses)?,
+        view: convert::header,
         memory: settings.limits.memory.0,
         transactions: TxLimits {
             ops: settings.limits.max_transaction_messages as usize,

@@ -47,6 +47,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) qos: Qos,
     /// Earlier deliveries that failed.
     pub(super) deliveries: u8,
+    /// See [`Delivery::first_of_group`].
+    pub(super) first_of_group: bool,
 }
 
 /// What the connection lends to the writing of a MESSAGE.
@@ -70,8 +72,8 @@ impl Open {
         if ack.is_some() {
             sub.flights.push(delivery.tag, message.id.0);
         }
-        let group = sub.group;
-        let outgoing = Outgoing::of(message, delivery.deliveries);
+        let (group, first_of_group) = (sub.group, delivery.first_of_group);
+        let outgoing = Outgoing { first_of_group, ..Outgoing::of(message, delivery.deliveries) };
         let own = port.temporary_prefix().cloned();
         Writer { version: *version, spelling, scratch, own }.write(sub, ack, &outgoing, port);
         subs.count(tag, message.size());
@@ -127,6 +129,7 @@ impl Open {
                 priority: item.priority,
                 qos: item.qos,
                 deliveries: 0,
+                first_of_group: false,
             };
             writer.write(sub, ack, &outgoing, port);
             if let Some(group) = sub.group {
@@ -177,6 +180,7 @@ impl<'a> Outgoing<'a> {
             priority: message.priority,
             qos: message.qos,
             deliveries,
+            first_of_group: false,
         }
     }
 }
@@ -219,6 +223,9 @@ impl Writer<'_> {
         if outgoing.deliveries > 0 {
             out.extend_from_slice(b"redelivered:true\n");
             put_line(out, b"JMSXDeliveryCount:", u64::from(outgoing.deliveries) + 1);
+        }
+        if outgoing.first_of_group {
+            out.extend_from_slice(b"JMSXGroupFirstForConsumer:true\n");
         }
         let never = outgoing.expires == Millis::NEVER;
         put_line(out, b"expires:", if never { 0 } else { outgoing.expires.0 });

@@ -14,6 +14,7 @@ mod receipts;
 mod send;
 mod subs;
 mod subscribe;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod transformation;

@@ -1,17 +1,19 @@
 //! SEND: staged as offsets into one buffer per round.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytestring::ByteString;
 use wharfmq_base::Millis;
-use wharfmq_core::{Item, Qos, Span};
+use wharfmq_core::{Item, Kind, Qos, Span, Terms, Token};
 use wharfmq_stomp::{Frame, Header, Version};
 
 use super::fault::Stop;
 use super::receipts::SILENT;
+use super::terms::{Asked, may_ask};
 use super::{Open, Phase, ROUND_BYTES, elements, transformation};
 use crate::adapters::convert::{self, STOMP, TEXT_LINE};
-use crate::broker::Port;
+use crate::broker::{Port, Route};
 
 /// Marks a frame that no client can be sent as it is.
 const NO_PASS: u16 = u16::MAX;
@@ -29,6 +31,14 @@ pub(super) struct Sent<'a> {
     retain: Option<bool>,
     is_text: Option<bool>,
     is_map: bool,
+    asked: Option<Box<Asked>>,
+}
+
+impl Sent<'_> {
+    /// What it asks of the queues of a destination; `None` for nothing.
+    pub(super) fn terms(&self, to: Kind, now: Millis) -> Result<Option<Terms>, Stop> {
+        self.asked.as_ref().map(|asked| asked.terms(to, now)).transpose()
+    }
 }
 
 impl Open {
@@ -78,8 +88,9 @@ impl Open {
             return self.stage_each(&routes, item, start, &sent, port);
         }
         let route = self.routes.get(destination, port).map_err(Stop::fault)?;
+        let terms = sent.terms(route.address.kind, port.now.wall)?;
         if let Some(name) = &sent.transaction {
-            port.publish_in(name, route, item, &self.raw)?;
+            port.publish_in(name, route, item, terms, &self.raw)?;
             self.raw.truncate(start);
             self.promise_receipt(sent.receipt.as_deref(), port);
             return Ok(());
@@ -90,7 +101,7 @@ impl Open {
             // A queue may refuse it, and the client is to know.
             None => Some(SILENT),
         };
-        port.publish(route, item, token);
+        publish(route, item, terms, token, port);
         Ok(())
     }
 
@@ -116,6 +127,7 @@ impl Open {
             retain: None,
             is_text: None,
             is_map: false,
+            asked: None,
         };
         if !frame.has_content_length() {
             self.raw.extend_from_slice(TEXT_LINE);
@@ -141,6 +153,7 @@ impl Open {
                     first(&mut sent.is_text, true);
                     convert::put_header(&mut self.raw, &name, &[&value]);
                 }
+                name if may_ask(name) && !sent.asked.get_or_insert_default().read(name, &value)? => {}
                 _ => self.put_line(&name, &value, line),
             }
         }
@@ -171,6 +184,20 @@ impl Open {
             _ => start,
         }
     }
+}
+
+/// Stages a publication and what it asks for.
+pub(super) fn publish(
+    route: &Arc<Route>,
+    item: Item,
+    terms: Option<Terms>,
+    token: Option<Token>,
+    port: &mut Port,
+) {
+    match terms {
+        None => port.publish(route, item, token),
+        Some(terms) => port.publish_with(route, item, terms, token),
+    };
 }
 
 /// Of a repeated header the first counts.

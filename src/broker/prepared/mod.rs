@@ -17,7 +17,8 @@ use bytes::{Bytes, BytesMut};
 use wharfmq_base::{Millis, RankedMutex, rank};
 use wharfmq_core::record::Class;
 use wharfmq_core::{
-    Bound, DeadLetter, Grouping, Item, Message, Order, Qos, QueueCell, QueueId, QueuePolicy, Span, Token,
+    Bound, DeadLetter, Grouping, Item, Message, Order, Qos, QueueCell, QueueId, QueuePolicy, Span, Terms,
+    Token,
 };
 
 use self::plan::{Plan, Settled, Wish};
@@ -225,7 +226,12 @@ impl Port {
                 Some(cell) => Arc::new(Route::to_queue(Arc::clone(&message.address), bound(&cell))),
                 None => self.route(&message.address)?,
             };
-            stage.push(&route, item);
+            let index = stage.push(&route, item);
+            if let Some(terms) = &message.terms {
+                // The delay alone: it begins with the commit.
+                let due = terms.due.since(message.received);
+                stage.ask(index, Terms { due, ..(**terms).clone() });
+            }
         }
         stage.ends = Some(Arc::clone(&pledge.cell));
         Ok((stage, raw.freeze()))

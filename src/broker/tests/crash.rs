@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use wharfmq_base::Millis;
-use wharfmq_core::{Credit, Outcome, PartialPolicy, Settings, Tags, Token};
+use wharfmq_core::{Credit, Order, Outcome, PartialPolicy, Settings, Tags, Terms, Token};
 use wharfmq_store::sim::SimDisk;
 
 use super::kit::*;
@@ -19,6 +19,9 @@ struct Told {
     settles: BTreeMap<u64, Vec<String>>,
     /// Sends and acknowledgements that stand together, confirmed or not.
     transactions: Vec<(Vec<String>, Vec<String>)>,
+    /// Identities that were sent, some often, and bodies to be delivered much later: by token.
+    identities: BTreeMap<u64, String>,
+    delayed: BTreeMap<u64, String>,
     next: u64,
 }
 
@@ -28,6 +31,9 @@ impl Told {
         self.next
     }
 }
+
+/// When what is sent for later is due: after the end of every test.
+const LATE: u64 = 1 << 40;
 
 struct Producer {
     client: Client,
@@ -58,14 +64,16 @@ impl World {
             ['a', 'b'].into_iter().map(|name| Producer { client: rig.client(), name, sent: 0 }).collect();
         let mut consumer = rig.client();
         // Made before the power goes, so that commands fail only where the test looks.
-        let [input, ..] = ["in", "out", "too"].map(|name| rig.queue(name));
+        let [input, ..] = ["in", "out", "too", "once", "later"].map(|name| rig.queue(name));
         let held = consumer.consume(&input, 1, PLENTY);
         Self { producers, consumer, held, told: Told::default() }
     }
 
     fn step(&mut self, rig: &Rig, (what, who, count): Step) {
         let count = 1 + usize::from(count % 6);
-        match what % 8 {
+        match what % 10 {
+            8 => self.send_known(usize::from(who) % 2, usize::from(who / 2) % 8, count),
+            9 => self.send_late(usize::from(who) % 2, count),
             0..3 => self.send(usize::from(who) % 2, count),
             3 | 4 => self.settle(rig, count),
             5 => self.transact(rig, usize::from(who), count),
@@ -83,6 +91,32 @@ impl World {
             let token = self.told.token();
             self.told.sends.insert(token, vec![body.clone()]);
             producer.client.stage(&queue("in"), &body, SAFE, Some(token));
+        }
+        producer.client.flush();
+    }
+
+    /// Sends identities of which most were sent before, by either producer.
+    fn send_known(&mut self, who: usize, first: usize, count: usize) {
+        let producer = &mut self.producers[who];
+        for n in first..first + count {
+            let token = self.told.token();
+            let (id, body) = (format!("id{n}"), producer.body());
+            let terms = Terms { dedup: id.as_str().into(), ..Terms::default() };
+            producer.client.stage_with(&queue("once"), (&id, &body), SAFE, terms, Some(token));
+            self.told.identities.insert(token, id);
+        }
+        producer.client.flush();
+    }
+
+    fn send_late(&mut self, who: usize, count: usize) {
+        let producer = &mut self.producers[who];
+        for n in 0..count {
+            let token = self.told.token();
+            let body = producer.body();
+            let terms = Terms { due: Millis(LATE), ..Terms::default() };
+            let how = if n % 2 == 0 { SAFE } else { FAST };
+            producer.client.stage_with(&queue("later"), ("", &body), how, terms, Some(token));
+            self.told.delayed.insert(token, body);
         }
         producer.client.flush();
     }
@@ -174,10 +208,41 @@ fn check_after(told: &Told, confirmed: &BTreeSet<u64>, rig: &Rig) {
     rig.check();
 }
 
+/// Every identity is there once, and stays so whoever sends it again; what is to come much later still is.
+fn check_terms(told: &Told, confirmed: &BTreeSet<u64>, rig: &Rig) {
+    let heads = |rig: &Rig| -> Vec<String> {
+        let found = rig.broker.browse(&rig.queue("once"), Order(0), 10_000);
+        found.iter().map(|(_, message)| String::from_utf8(message.head.bytes.to_vec()).unwrap()).collect()
+    };
+    let before = heads(rig);
+    let once: BTreeSet<_> = before.iter().collect();
+    assert_eq!(once.len(), before.len(), "something is there twice: {before:?}");
+    let mut client = rig.client();
+    for (token, id) in told.identities.iter().filter(|(token, _)| confirmed.contains(token)) {
+        assert!(once.contains(id), "{id} was confirmed and is lost");
+        let terms = Terms { dedup: id.as_str().into(), ..Terms::default() };
+        client.stage_with(&queue("once"), (id, "again"), SAFE, terms, Some(*token));
+    }
+    client.flush();
+    client.settle_down(rig);
+    assert_eq!(heads(rig), before);
+    let later = rig.queue("later");
+    let there: BTreeSet<_> = rig.bodies(&later).into_iter().collect();
+    for (_, body) in told.delayed.iter().filter(|(token, _)| confirmed.contains(token)) {
+        assert!(there.contains(body), "{body} was confirmed and is lost");
+    }
+    assert_eq!(rig.stats(&later).delayed, there.len() as u64);
+}
+
+fn once() -> Settings {
+    let set = PartialPolicy { dedup: Some(Millis(3_600_000)), ..PartialPolicy::default() };
+    settings([("queue://once", set)])
+}
+
 /// Runs the steps, loses power during them, recovers, and does it once more on what was left.
 fn run(seed: u64, steps: &[Step], crash: u64) {
     let disk = SimDisk::new(seed);
-    let rig = Rig::sim(&disk, Settings::default());
+    let rig = Rig::sim(&disk, once());
     let mut world = World::new(&rig);
     disk.crash_after(crash);
     for step in steps {
@@ -193,14 +258,16 @@ fn run(seed: u64, steps: &[Step], crash: u64) {
     drop(world);
     let disk = disk.reboot();
     rig.abandon();
-    let rig = Rig::sim(&disk, Settings::default());
+    let rig = Rig::sim(&disk, once());
     check_after(&told, &confirmed, &rig);
+    check_terms(&told, &confirmed, &rig);
     let before = rig.bodies(&rig.queue("in"));
     // A second crash right away changes nothing.
     let disk = disk.reboot();
     rig.abandon();
-    let rig = Rig::sim(&disk, Settings::default());
+    let rig = Rig::sim(&disk, once());
     assert_eq!(rig.bodies(&rig.queue("in")), before);
+    check_terms(&told, &confirmed, &rig);
     rig.abandon();
 }
 

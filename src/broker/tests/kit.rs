@@ -13,7 +13,7 @@ use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{
     Address, CoreEvent, Credit, Delivery, HeadTag, Item, Order, Outcome, PartialPolicy, Pattern, Qos,
-    QueueCell, QueueStats, Settings, Span, SubTag, Tags, Token,
+    QueueCell, QueueStats, Settings, Span, SubTag, Tags, Terms, Token, Value,
 };
 use wharfmq_store::sim::SimDisk;
 use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog, RecoverError};
@@ -34,11 +34,15 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn on(log: Arc<dyn Log>, settings: Settings, memory: u64) -> Self {
-        let wall = Arc::new(AtomicU64::new(1_000_000));
+        Self::on_at(log, settings, memory, 1_000_000)
+    }
+
+    fn on_at(log: Arc<dyn Log>, settings: Settings, memory: u64, wall: u64) -> Self {
+        let wall = Arc::new(AtomicU64::new(wall));
         let read = Arc::clone(&wall);
         let clock = Arc::new(move || at(read.load(Ordering::Relaxed)));
         let (broker, _, _) =
-            Broker::open(Options { log, settings, memory, transactions: TxLimits::default(), clock })
+            Broker::open(Options { log, settings, memory, transactions: TxLimits::default(), view, clock })
                 .unwrap();
         Self { broker, wall }
     }
@@ -48,6 +52,10 @@ impl Rig {
     }
 
     pub(super) fn journal(dir: &Path, settings: Settings) -> Self {
+        Self::journal_at(dir, settings, 1_000_000)
+    }
+
+    pub(super) fn journal_at(dir: &Path, settings: Settings, wall: u64) -> Self {
         let start = Instant::now();
         let journal = loop {
             match Journal::open(small(dir)) {
@@ -56,7 +64,7 @@ impl Rig {
                 journal => break journal.unwrap(),
             }
         };
-        Self::on(Arc::new(journal), settings, 1 << 30)
+        Self::on_at(Arc::new(journal), settings, 1 << 30, wall)
     }
 
     pub(super) fn sim(disk: &SimDisk, settings: Settings) -> Self {
@@ -163,6 +171,13 @@ impl Rig {
     }
 }
 
+/// Heads of tests are `name=value`, several divided by `;`.
+fn view<'a>(_: HeadTag, head: &'a [u8], name: &str) -> Value<'a> {
+    let text = std::str::from_utf8(head).unwrap();
+    let found = text.split(';').find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    found.map_or(Value::Null, |value| Value::Text(value.into()))
+}
+
 fn small(dir: &Path) -> JournalOptions {
     JournalOptions { segment_bytes: SEGMENT, disk_free_min: 0, ..JournalOptions::new(dir) }
 }
@@ -214,16 +229,34 @@ impl Client {
         self.port.publish(&route, item, token.map(Token));
     }
 
+    /// Stages a message with a head of its own that asks for something.
+    pub(super) fn stage_with(
+        &mut self,
+        to: &Address,
+        (head, body): (&str, &str),
+        how: How,
+        terms: Terms,
+        token: Option<u64>,
+    ) {
+        let route = self.port.route(&Arc::new(to.clone())).unwrap();
+        let item = self.item_of(head, body, how);
+        self.port.publish_with(&route, item, terms, token.map(Token));
+    }
+
     pub(super) fn item(&mut self, body: &str, how: How) -> Item {
+        self.item_of("head", body, how)
+    }
+
+    fn item_of(&mut self, head: &str, body: &str, how: How) -> Item {
         self.raw.extend_from_slice(b"<other frames>");
         let start = self.raw.len() as u32;
-        self.raw.extend_from_slice(b"head");
+        self.raw.extend_from_slice(head.as_bytes());
         self.raw.extend_from_slice(body.as_bytes());
-        let len = body.len() as u32;
+        let (head, len) = (head.len() as u32, body.len() as u32);
         Item {
-            frame: Span { start, len: len + 4 },
-            head: Span { start, len: 4 },
-            body: Span { start: start + 4, len },
+            frame: Span { start, len: head + len },
+            head: Span { start, len: head },
+            body: Span { start: start + head, len },
             address: 0,
             patch: 0,
             tag: HeadTag(1),
@@ -246,18 +279,36 @@ impl Client {
 
     /// Sends within a transaction.
     pub(super) fn send_in(&mut self, tx: &str, to: &Address, body: &str) {
-        self.send_in_as(tx, to, body, SAFE);
+        self.send_in_with(tx, to, body, SAFE, None);
     }
 
     pub(super) fn send_in_as(&mut self, tx: &str, to: &Address, body: &str, how: How) {
-        let route = self.port.route(&Arc::new(to.clone())).unwrap();
-        self.send_in_by(tx, &route, body, how);
+        self.send_in_with(tx, to, body, how, None);
     }
 
-    pub(super) fn send_in_by(&mut self, tx: &str, route: &Arc<Route>, body: &str, how: How) {
+    pub(super) fn send_in_with(
+        &mut self,
+        tx: &str,
+        to: &Address,
+        body: &str,
+        how: How,
+        terms: Option<Terms>,
+    ) {
+        let route = self.port.route(&Arc::new(to.clone())).unwrap();
+        self.send_in_by(tx, &route, body, how, terms);
+    }
+
+    pub(super) fn send_in_by(
+        &mut self,
+        tx: &str,
+        route: &Arc<Route>,
+        body: &str,
+        how: How,
+        terms: Option<Terms>,
+    ) {
         let item = self.item(body, how);
         let raw = self.raw.split().freeze();
-        self.port.publish_in(tx, route, item, &raw).unwrap();
+        self.port.publish_in(tx, route, item, terms, &raw).unwrap();
     }
 
     pub(super) fn consume(&mut self, queue: &Arc<QueueCell>, sub: u32, credit: Credit) -> Consumer {

@@ -11,5 +11,6 @@ mod recovery;
 mod regressions;
 mod space;
 mod temporary;
+mod terms;
 mod transactions;
 mod watchers;

@@ -171,7 +171,7 @@ fn what_is_to_be_sent_later_is_sent_later() {
     let bound = Bound { id: jobs.id, queue: Arc::clone(&jobs), flags: 0, own_flags: Some(0) };
     let route = Arc::new(Route::to_queue(Arc::new(queue("later")), bound));
     client.port.begin(&"t".into()).unwrap();
-    client.send_in_by("t", &route, "later", SAFE);
+    client.send_in_by("t", &route, "later", SAFE, None);
     client.send_in("t", &queue("now"), "now");
     client.port.prepare("t", &xid(1), None).unwrap();
     assert!(rig.bodies(&jobs).is_empty());

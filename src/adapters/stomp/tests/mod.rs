@@ -4,6 +4,7 @@ mod composite;
 mod crossing;
 mod subscriptions;
 mod temporary;
+mod terms;
 mod transactions;
 mod wildcards;
 
