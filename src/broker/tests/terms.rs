@@ -11,7 +11,7 @@ use wharfmq_core::{
 use wharfmq_store::sim::SimDisk;
 
 use super::kit::*;
-use crate::broker::Binding;
+use crate::broker::{Binding, Xid};
 
 /// Where every test's clock begins.
 const START: u64 = 1_000_000;
@@ -235,6 +235,57 @@ fn a_transaction_carries_what_was_asked_for() {
     assert_eq!(groups, [GroupId::NONE, GroupId::of("g")]);
     assert_eq!(rig.bodies(&rig.queue("once")), ["first"]);
     assert_eq!(rig.stats(&rig.queue("once")).duplicates, 1);
+}
+
+#[test]
+fn a_delay_begins_with_the_commit() {
+    let rig = Rig::memory(Settings::default());
+    let mut client = rig.client();
+    client.port.begin(&"tx".into()).unwrap();
+    client.send_in_with("tx", &queue("q"), "late", SAFE, Some(due(1_000)));
+    rig.advance(5_000);
+    client.port.now = rig.now();
+    client.port.commit("tx", None).unwrap();
+    assert_eq!(rig.stats(&rig.queue("q")).delayed, 1);
+    client.consume(&rig.queue("q"), 1, PLENTY);
+    rig.advance(1_000);
+    rig.broker.clock_moved();
+    client.turn_until(&rig, "the message", |client| !client.deliveries.is_empty());
+}
+
+#[test]
+fn a_prepared_transaction_carries_what_was_asked_for() {
+    let dir = tempdir().unwrap();
+    let rig = Rig::journal(dir.path(), once());
+    let xid = Xid::new(1, vec![1], vec![2]).unwrap();
+    let mut client = rig.client();
+    client.port.begin(&"tx".into()).unwrap();
+    client.send_in_with(
+        "tx",
+        &queue("q"),
+        "late",
+        FAST,
+        Some(Terms { due: Millis(START + 99), ..grouped("g") }),
+    );
+    client.send_in("tx", &queue("q"), "plain");
+    client.send_in_with("tx", &queue("once"), "known", SAFE, Some(known_as("a")));
+    client.port.prepare("tx", &xid, Some(wharfmq_core::Token(1))).unwrap();
+    client.settle_down(&rig);
+    drop(client);
+    rig.abandon();
+    let rig = Rig::journal(dir.path(), once());
+    let mut client = rig.client();
+    client.port.commit_prepared(&xid, Some(wharfmq_core::Token(2))).unwrap();
+    client.stage_with(&queue("once"), ("id=a", "again"), SAFE, Terms::default(), Some(3));
+    client.flush();
+    client.settle_down(&rig);
+    assert_eq!(client.confirmed(), [2, 3]);
+    let groups: Vec<_> = browse(&rig, &rig.queue("q")).iter().map(|entry| entry.group).collect();
+    assert_eq!(groups, [GroupId::of("g"), GroupId::NONE]);
+    assert_eq!(rig.stats(&rig.queue("q")).delayed, 1);
+    assert_eq!(rig.bodies(&rig.queue("once")), ["known"]);
+    drop(client);
+    rig.abandon();
 }
 
 #[test]

@@ -66,6 +66,25 @@ fn a_delayed_message_comes_later() {
 }
 
 #[test]
+fn each_of_several_destinations_is_asked() {
+    let bench = Bench::new();
+    let mut client = bench.stomp(Version::V1_2);
+    client.subscribe("1", "/queue/a,/queue/b", "");
+    client.send("/queue/a,/queue/b", "AMQ_SCHEDULED_DELAY:5000\nreceipt:r\n", "late");
+    let got = client.frames();
+    assert_eq!((got.len(), got[0].command), (1, Command::Receipt));
+    bench.pass(5_000);
+    let got = client.await_frames(2);
+    assert!(got.iter().all(|frame| frame.text() == "late"));
+    client.send("/queue/a,/topic/b", "AMQ_SCHEDULED_DELAY:5000\n", "m");
+    assert!(client.error().get("message").unwrap().contains("AMQ_SCHEDULED_DELAY is for queues"));
+    let mut other = bench.stomp(Version::V1_2);
+    bench.pass(5_000);
+    other.subscribe("1", "/queue/a", "");
+    assert!(other.frames().iter().all(|frame| frame.text() != "m"), "nothing of it was sent");
+}
+
+#[test]
 fn duplicates_get_their_receipt() {
     let set = PartialPolicy { dedup: Some(Millis(60_000)), ..PartialPolicy::default() };
     let rule = (Pattern::parse_canonical("queue://once").unwrap(), set);
