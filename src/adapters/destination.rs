@@ -174,7 +174,7 @@ impl fmt::Display for StompNameError {
                  /temp-topic/NAME",
             Self::Own => "a temporary destination of the connection's own cannot be used here",
             Self::Remote => {
-                "a temporary destination is gone, or never was: send to one as the reply-to of a message names it"
+                "the temporary destination is gone: it does not exist"
             }
             Self::Composite => "a comma in a destination means several destinations, of which one is meant here",
             Self::Options => "options in a destination (?consumer.…) cannot be used here",

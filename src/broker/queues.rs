@@ -41,7 +41,7 @@ impl std::fmt::Display for Refused {
                 write!(f, "the broker has {} queues, which is the limit", limits::QUEUES_MAX)
             }
             Self::Reserved => f.write_str("names below $temp. are those of temporary destinations"),
-            Self::Gone(name) => write!(f, "temporary destination {name} is gone"),
+            Self::Gone(name) => write!(f, "temporary destination {name} is gone: it does not exist"),
             Self::Foreign => {
                 f.write_str("only the connection that made a temporary destination may receive from it")
             }
