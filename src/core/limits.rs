@@ -50,3 +50,14 @@ pub const IDENTITY_BYTES_MAX: usize = 256;
 pub const LAST_VALUE_BYTES_MAX: usize = 1_024;
 /// Longest delay of a message, in milliseconds: five years.
 pub const DELAY_MAX_MS: u64 = 5 * 365 * 24 * 3_600 * 1_000;
+/// Bytes of a message selector.
+pub const SELECTOR_BYTES_MAX: usize = 64 << 10;
+/// Parentheses, `NOT` and signs that may stand inside each other in a selector.
+pub const SELECTOR_DEPTH_MAX: usize = 64;
+/// Names, literals and operators of a selector; a list of `IN` counts as one.
+pub const SELECTOR_TERMS_MAX: usize = 4_096;
+/// Literals in one list of `IN`.
+pub const SELECTOR_LIST_MAX: usize = 1_024;
+/// Bytes of one pattern of `LIKE`. Where `_` follows `%`, matching takes time in proportion to the
+/// pattern times the text.
+pub const SELECTOR_PATTERN_BYTES_MAX: usize = 1_024;

@@ -1,114 +1,115 @@
-//! Message selectors.
+//! Message selectors: the conditional expressions of JMS, a subset of SQL-92.
+//!
+//! A selector is parsed once, into a small tree, and then asked of many messages; asking allocates
+//! nothing. Its logic has three values: what cannot be said of a message, because a property is missing
+//! or is of another type, is UNKNOWN, and a message is selected only where the whole is TRUE.
+//!
+//! Beyond JMS it understands
+//!
+//! - `!=` for `<>`, `%` for the remainder of a division, and numbers in the list of `IN`;
+//! - names with `.` and `:` after their first character, as headers of STOMP have them, and any other
+//!   name in double quotes, a quote in it doubled: `"content-type" = 'text/plain'`;
+//! - any value on the left of `LIKE`, `IN`, `BETWEEN` and `IS NULL`, where JMS allows a name only.
+//!
+//! `NULL` stands only after `IS`. Integers that overflow go on as floating point, a division of integers
+//! by zero is UNKNOWN, and so is every comparison with NaN.
 
-use std::borrow::Cow;
+mod error;
+mod eval;
+mod index;
+mod key;
+mod lexer;
+mod like;
+mod members;
+mod number;
+mod parser;
+mod program;
+#[cfg(test)]
+mod tests;
+mod value;
+
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use bytestring::ByteString;
 
-/// A value of a message as a selector sees it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value<'a> {
-    /// There is none.
-    Null,
-    /// True or false.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// Any other number.
-    Float(f64),
-    /// Text.
-    Text(Cow<'a, str>),
+pub use self::error::SelectorError;
+pub use self::index::SelectorIndex;
+pub use self::value::{Properties, Typing, Value};
+
+use self::eval::Reading;
+use self::key::Key;
+use self::program::Program;
+use crate::limits::SELECTOR_BYTES_MAX;
+
+/// A condition on a message's properties. Clones share one tree; two selectors are equal if their text
+/// and typing are.
+#[derive(Clone)]
+pub struct Selector {
+    program: Arc<Program>,
 }
-
-/// What a selector asks of a message.
-pub trait Properties {
-    /// The value of this name.
-    fn get(&self, name: &str) -> Value<'_>;
-}
-
-/// How text compares with numbers and booleans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Typing {
-    /// Text equals only text.
-    Strict,
-    /// Text that reads as a number or a boolean compares with those.
-    Loose,
-}
-
-/// A compiled selector.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Selector(ByteString, Typing);
-
-/// Why a text is no selector.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SelectorError {
-    /// Nothing is there.
-    Empty,
-}
-
-impl fmt::Display for SelectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the selector is empty")
-    }
-}
-
-impl std::error::Error for SelectorError {}
 
 impl Selector {
-    /// Reads a selector.
+    /// A selector from its text. White space around it does not belong to it; where there is nothing
+    /// else, that is [`SelectorError::Empty`], and callers take it for "no selector".
     pub fn parse(text: &str, typing: Typing) -> Result<Self, SelectorError> {
-        Ok(Self(text.into(), typing))
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Err(SelectorError::Empty);
+        }
+        if trimmed.len() > SELECTOR_BYTES_MAX {
+            return Err(SelectorError::TooLong);
+        }
+        let (root, names) = parser::parse(text)?;
+        let program = Program { text: ByteString::from(trimmed), typing, names, root };
+        Ok(Self { program: Arc::new(program) })
     }
 
-    /// Whether a message matches.
+    /// Whether the message is selected: the condition is TRUE of it, not FALSE and not UNKNOWN.
     pub fn matches(&self, message: &(impl Properties + ?Sized)) -> bool {
-        let (name, value) = self.0.split_once('=').unwrap_or((&self.0, ""));
-        matches!(message.get(name.trim()), Value::Text(text) if text == value.trim().trim_matches('\''))
+        Reading { program: &self.program, message }.is_true()
     }
 
-    /// Its text.
-    pub const fn text(&self) -> &ByteString {
-        &self.0
+    /// Its text, trimmed and else as it was written.
+    pub fn text(&self) -> &ByteString {
+        &self.program.text
     }
 
-    /// How it compares.
-    pub const fn typing(&self) -> Typing {
-        self.1
+    /// How it compares text with numbers and booleans.
+    pub fn typing(&self) -> Typing {
+        self.program.typing
     }
-}
 
-/// Many selectors, asked of one message at once.
-#[derive(Debug)]
-pub struct SelectorIndex<T> {
-    all: Vec<(Selector, T)>,
-}
+    /// The names it reads, each once.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.program.names.iter().map(|name| &**name)
+    }
 
-impl<T> Default for SelectorIndex<T> {
-    fn default() -> Self {
-        Self { all: Vec::new() }
+    /// What a message must have to be selected, if the selector says so in one place.
+    pub(crate) fn key(&self) -> Option<Key<'_>> {
+        Key::of(&self.program)
     }
 }
 
-impl<T: Copy + Eq> SelectorIndex<T> {
-    /// Adds a selector.
-    pub fn insert(&mut self, selector: &Selector, id: T) {
-        self.all.push((selector.clone(), id));
+impl PartialEq for Selector {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.program, &other.program)
+            || self.typing() == other.typing() && self.text() == other.text()
     }
+}
 
-    /// Takes one out.
-    pub fn remove(&mut self, selector: &Selector, id: T) -> bool {
-        let before = self.all.len();
-        self.all.retain(|(known, other)| known != selector || *other != id);
-        before != self.all.len()
+impl Eq for Selector {}
+
+impl Hash for Selector {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text().hash(state);
+        self.typing().hash(state);
     }
+}
 
-    /// Names those that match.
-    pub fn for_each_match(&self, message: &(impl Properties + ?Sized), mut f: impl FnMut(T)) {
-        self.all.iter().filter(|(selector, _)| selector.matches(message)).for_each(|(_, id)| f(*id));
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+impl fmt::Debug for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Selector").field(self.text()).field(&self.typing()).finish()
     }
 }
