@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytestring::ByteString;
 use slab::Slab;
+use smallvec::SmallVec;
 use wharfmq_base::Millis;
 
 use crate::queue::InFlight;
@@ -126,6 +127,8 @@ pub(crate) struct Consumer {
     pool: Option<Arc<CreditPool>>,
     /// Nothing that waits is for it. It stands aside until something may be.
     starved: bool,
+    /// When it was given something last, in turns of the roster.
+    served: u64,
     priority: i8,
     /// Stands in the ring of its level. Holds exactly for the ready ones that are not exclusive.
     ringed: bool,
@@ -186,6 +189,8 @@ pub(crate) struct Lock {
 pub(crate) struct Roster {
     slab: Slab<Consumer>,
     generation: u32,
+    /// Messages given out so far.
+    turns: u64,
     /// Highest priority first.
     levels: Vec<Level>,
     /// The highest priority first, then in the order they came; only the first is served.
@@ -222,6 +227,7 @@ impl Roster {
             filter: spec.filter,
             pool: spec.pool,
             starved: false,
+            served: 0,
             priority: spec.priority,
             ringed: false,
             messages: 0,
@@ -280,6 +286,8 @@ impl Roster {
         now: Millis,
     ) -> Option<Lock> {
         let consumer = self.slab.get_mut(slot as usize)?;
+        self.turns += 1;
+        consumer.served = self.turns;
         if consumer.pending.is_empty() {
             self.touched.push(slot);
         }
@@ -328,11 +336,19 @@ impl Roster {
         }
     }
 
+    /// Something may be there for some of these. Who has waited longest for a message is first.
+    pub(crate) fn wake_those(&mut self, slots: impl Iterator<Item = u32>) {
+        let served = |slot| self.in_slot(slot).filter(|consumer| consumer.starved).map(|of| of.served);
+        let mut starved: SmallVec<[(u64, u32); 8]> =
+            slots.filter_map(|slot| Some((served(slot)?, slot))).collect();
+        starved.sort_unstable();
+        starved.into_iter().for_each(|(_, slot)| self.wake(slot));
+    }
+
     /// Wakes everybody.
     pub(crate) fn wake_all(&mut self) {
-        let starved: Vec<usize> =
-            self.slab.iter().filter(|(_, consumer)| consumer.starved).map(|(slot, _)| slot).collect();
-        starved.into_iter().for_each(|slot| self.wake(slot as u32));
+        let all: Vec<u32> = self.slab.iter().map(|(slot, _)| slot as u32).collect();
+        self.wake_those(all.into_iter());
     }
 
     /// The consumer in this slot.

@@ -1,12 +1,12 @@
 //! What a destination header names: one destination or several, and options for its consumers.
 //!
-//! `/queue/a,/topic/b,c?consumer.priority=5` names three, the last of the first one's kind.
+//! `/queue/a,/topic/b,c?consumer.priority=5` names three, the last of them a queue.
 
 use std::fmt;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use wharfmq_core::{Address, NameError, Pattern};
+use wharfmq_core::{Address, Kind, NameError, Pattern};
 
 use super::fault::Stop;
 use crate::adapters::destination::{OPTIONS, StompName, StompNameError, ToStomp, own_name, stomp_name};
@@ -84,7 +84,10 @@ fn read_list(names: &str) -> Result<SmallVec<[Element<'_>; 1]>, ElementsError> {
             return Err(ElementsError::TooMany);
         }
         let element = match (Element::read(text), list.first()) {
-            (Err(StompNameError::Prefix), Some(first)) => Ok(first.of_name(text)),
+            // ActiveMQ takes what says nothing of its kind for a queue, whatever stands before it.
+            (Err(StompNameError::Prefix), Some(_)) => {
+                Ok(Element::Common(StompName { kind: Kind::Queue, name: text }))
+            }
             (read, _) => read,
         };
         list.push(element.map_err(|error| ElementsError::Name(nth + 1, error))?);
@@ -97,14 +100,6 @@ impl<'a> Element<'a> {
         match own_name(text) {
             Some(name) => Ok(Self::Own(name)),
             None => stomp_name(text).map(Self::Common),
-        }
-    }
-
-    /// A destination of the same kind by another name.
-    const fn of_name(&self, name: &'a str) -> Self {
-        match self {
-            Self::Common(first) => Self::Common(StompName { kind: first.kind, name }),
-            Self::Own(first) => Self::Own(StompName { kind: first.kind, name }),
         }
     }
 
@@ -188,7 +183,6 @@ impl From<NameError> for Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wharfmq_core::Kind;
 
     fn common(kind: Kind, name: &str) -> Element<'_> {
         Element::Common(StompName { kind, name })
@@ -201,10 +195,10 @@ mod tests {
         assert_eq!(read("/queue/a").unwrap(), [common(queue, "a")]);
         assert_eq!(
             read("/topic/a,queue://b, c ,/queue/d/e,").unwrap(),
-            [common(topic, "a"), common(queue, "b"), common(topic, "c"), common(queue, "d/e")]
+            [common(topic, "a"), common(queue, "b"), common(queue, "c"), common(queue, "d/e")]
         );
         let own = |kind, name| Element::Own(StompName { kind, name });
-        assert_eq!(read("/temp-queue/a,b").unwrap(), [own(queue, "a"), own(queue, "b")]);
+        assert_eq!(read("/temp-queue/a,b").unwrap(), [own(queue, "a"), common(queue, "b")]);
         assert_eq!(read("/queue/a,,b"), Err(ElementsError::Empty(2)));
         assert_eq!(read("a,/queue/b"), Err(ElementsError::Name(1, StompNameError::Prefix)));
         assert_eq!(read("b"), Err(ElementsError::Name(0, StompNameError::Prefix)));

@@ -111,7 +111,7 @@ impl Feed {
 
     /// Something may be there for its consumers.
     pub(super) fn wake(&self, roster: &mut Roster) {
-        self.members.iter().for_each(|&slot| roster.wake(slot));
+        roster.wake_those(self.members.iter().copied());
     }
 
     /// A consumer is gone: what it had of groups may go to the others.

@@ -250,3 +250,19 @@ fn queues_share_a_pool_of_credit() {
     }
     assert_eq!((benches[0].orders(), benches[1].orders()), (vec![vec![]], vec![vec![2, 3]]));
 }
+
+#[test]
+fn choosy_consumers_take_turns() {
+    let mut bench = Bench::new(QueuePolicy::default());
+    for _ in 0..3 {
+        bench.attach(PLENTY);
+    }
+    let mut got = vec![0; 3];
+    for order in 1..=9 {
+        bench.enqueue([of_group(order, &format!("group-{order}"))]);
+        for (n, orders) in bench.orders().into_iter().enumerate() {
+            got[n] += orders.len();
+        }
+    }
+    assert_eq!(got, [3, 3, 3], "one message at a time goes round as well");
+}
