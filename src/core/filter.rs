@@ -16,12 +16,25 @@ pub type HeadView = for<'a> fn(tag: crate::HeadTag, head: &'a [u8], name: &str) 
 pub struct Filter {
     selector: Selector,
     view: HeadView,
+    /// What has to choose a message as well.
+    and: Option<Arc<Self>>,
 }
 
 impl Filter {
     /// A filter that reads headers through `view`.
     pub fn new(selector: Selector, view: HeadView) -> Arc<Self> {
-        Arc::new(Self { selector, view })
+        Arc::new(Self { selector, view, and: None })
+    }
+
+    /// A filter that chooses what this one and another choose.
+    pub fn and(self: &Arc<Self>, other: Option<&Arc<Self>>) -> Arc<Self> {
+        match (other, &self.and) {
+            (None, _) => Arc::clone(self),
+            (Some(other), None) => Arc::new(Self { and: Some(Arc::clone(other)), ..(**self).clone() }),
+            (Some(other), Some(and)) => {
+                Arc::new(Self { and: Some(and.and(Some(other))), ..(**self).clone() })
+            }
+        }
     }
 
     /// The selector.
@@ -29,14 +42,20 @@ impl Filter {
         &self.selector
     }
 
+    /// Whether its selector alone decides.
+    pub const fn is_single(&self) -> bool {
+        self.and.is_none()
+    }
+
     /// Whether a message is one of those it chooses. `deliveries` are those that failed.
     pub fn matches(&self, message: &Message, deliveries: u8) -> bool {
-        self.selector.matches(&self.seen(&message.facts(deliveries)))
+        self.matches_facts(&message.facts(deliveries))
     }
 
     /// Whether a message is one of those it chooses, by its parts.
     pub fn matches_facts(&self, facts: &Facts<'_>) -> bool {
         self.selector.matches(&self.seen(facts))
+            && self.and.as_ref().is_none_or(|and| and.matches_facts(facts))
     }
 
     /// The message as its selector sees it.
@@ -47,7 +66,7 @@ impl Filter {
 
 impl PartialEq for Filter {
     fn eq(&self, other: &Self) -> bool {
-        self.selector == other.selector
+        self.selector == other.selector && self.and == other.and
     }
 }
 

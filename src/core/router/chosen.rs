@@ -42,7 +42,7 @@ impl Chosen {
 
     /// Whether a target is found by the index: all its subscriptions have filters.
     pub fn covers(target: &DirectTarget) -> bool {
-        target.subs.iter().all(|sub| sub.filter.is_some())
+        target.subs.iter().all(|sub| sub.filter.as_ref().is_some_and(|filter| filter.is_single()))
     }
 
     /// Names the subscriptions whose filters choose an item of a chunk, by their target's place in

@@ -2,6 +2,8 @@
 
 mod cache;
 mod chosen;
+mod forward;
+mod partial;
 mod pattern;
 mod route;
 mod settings;
@@ -11,7 +13,9 @@ mod trie;
 mod values;
 
 pub use chosen::Chosen;
+pub use forward::Forward;
+pub use partial::{HistoryPolicy, PartialPolicy, PolicyField, PolicyOrigin};
 pub use pattern::{Pattern, Specificity};
 pub use route::{Bound, Choice, DirectSub, DirectTarget, Route, merge_flags};
-pub use settings::{PartialPolicy, PolicyField, PolicyOrigin, QueueRole, Settings};
+pub use settings::{QueueRole, Settings};
 pub use table::{Direct, Router};

@@ -20,6 +20,8 @@ pub struct Route<Q> {
     pub queues: Box<[Bound<Q>]>,
     /// The index of those in [`Route::direct`] that have only filtered subscriptions, where they are many.
     pub chosen: Option<Box<Chosen>>,
+    /// Destinations it leads to by forwards.
+    pub(super) via: Box<[Arc<Address>]>,
     generation: AtomicU64,
 }
 
@@ -77,17 +79,18 @@ impl<Q> Route<Q> {
         address: Arc<Address>,
         direct: Vec<DirectTarget>,
         queues: Vec<Bound<Q>>,
+        via: Box<[Arc<Address>]>,
         generation: u64,
     ) -> Self {
         let chosen = Chosen::of(&direct);
         let (direct, queues) = (direct.into(), queues.into());
-        Self { address, direct, queues, chosen, generation: AtomicU64::new(generation) }
+        Self { address, direct, queues, chosen, via, generation: AtomicU64::new(generation) }
     }
 
     /// A route that leads into one queue whatever the destination: for what is to be sent on from there.
     /// It never goes stale.
     pub fn to_queue(address: Arc<Address>, queue: Bound<Q>) -> Self {
-        Self::new(address, Vec::new(), vec![queue], u64::MAX)
+        Self::new(address, Vec::new(), vec![queue], Box::default(), u64::MAX)
     }
 
     /// The latest generation of the router that the route is known to hold for.
@@ -116,6 +119,7 @@ impl<Q> Route<Q> {
             + self.direct.len() * size_of::<DirectTarget>()
             + self.queues.len() * size_of::<Bound<Q>>()
             + self.chosen.as_ref().map_or(0, |chosen| chosen.weight())
+            + self.via.len() * size_of::<Address>()
     }
 }
 

@@ -9,6 +9,7 @@ use bytestring::ByteString;
 use wharfmq_base::{RankedMutex, rank};
 
 use super::cache::Cache;
+use super::forward::Forward;
 use super::pattern::Pattern;
 use super::route::{Bound, Choice, DirectSub, DirectTarget, Route};
 use super::spread::Spread;
@@ -44,13 +45,14 @@ pub struct Router<Q> {
 }
 
 #[derive(Debug)]
-struct Table<Q> {
+pub(super) struct Table<Q> {
     generation: u64,
     /// Patterns of the last changes, the newest at the end: the one of `generation`.
     changes: VecDeque<Pattern>,
     topics: Trie<Target<Q>>,
     queues: Trie<Target<Q>>,
     names: Spread<ByteString, (QueueId, Q)>,
+    pub(super) forwards: Vec<Forward>,
 }
 
 /// Changes that are remembered, so that a route need not be made anew for those that do not concern it.
@@ -121,6 +123,7 @@ impl<Q: Clone> Router<Q> {
             topics: Trie::new(),
             queues: Trie::new(),
             names: Spread::new(),
+            forwards: Vec::new(),
         };
         Self { generation: AtomicU64::new(0), table: RankedMutex::new(table), cache: Cache::new() }
     }
@@ -143,7 +146,7 @@ impl<Q: Clone> Router<Q> {
         }
         let table = self.table.lock();
         if let Some(route) = cached
-            && table.is_untouched_since(route.generation(), address)
+            && table.is_untouched_since(route.generation(), &route)
         {
             route.restamp(table.generation);
             return route;
@@ -152,6 +155,18 @@ impl<Q: Clone> Router<Q> {
         drop(table);
         self.cache.put(Arc::clone(&route));
         route
+    }
+
+    /// Passes what is sent to some destinations on to others, from now on and in place of earlier ones.
+    pub fn set_forwards(&self, forwards: Vec<Forward>) {
+        let mut table = self.table.lock();
+        let before = std::mem::replace(&mut table.forwards, forwards);
+        table.generation += 1;
+        // Concerns every route: none is known to be untouched.
+        table.changes.clear();
+        self.generation.store(table.generation, Ordering::Release);
+        drop(table);
+        drop(before);
     }
 
     /// Adds a subscription that stores nothing, or replaces the one with the same connection, pattern
@@ -304,19 +319,29 @@ impl<Q: Clone> Table<Q> {
         }
     }
 
-    fn is_untouched_since(&self, generation: u64, address: &Address) -> bool {
+    fn is_untouched_since(&self, generation: u64, route: &Route<Q>) -> bool {
+        let concerns = |pattern: &Pattern| {
+            pattern.matches_address(&route.address)
+                || route.via.iter().any(|address| pattern.matches_address(address))
+        };
         let missed = self.generation.saturating_sub(generation);
-        missed <= self.changes.len() as u64
-            && !self
-                .changes
-                .iter()
-                .rev()
-                .take(missed as usize)
-                .any(|pattern| pattern.matches_address(address))
+        missed <= self.changes.len() as u64 && !self.changes.iter().rev().take(missed as usize).any(concerns)
     }
 
     fn resolve(&self, address: &Arc<Address>) -> Route<Q> {
         let mut found = Found { subs: Vec::new(), queues: Vec::new() };
+        let via = self.reach(address, &mut found);
+        let Found { subs, queues } = found;
+        Route::new(Arc::clone(address), merge_subs(subs), merge_queues(queues), via, self.generation)
+    }
+
+    /// Whatever stands at one destination itself, as far as a filter chooses.
+    pub(super) fn find<'a>(
+        &'a self,
+        address: &Address,
+        filter: Option<&Arc<Filter>>,
+        found: &mut Found<'a, Q>,
+    ) {
         if address.kind == Kind::Queue
             && let Some((id, queue)) = self.names.get(&address.name)
         {
@@ -325,17 +350,15 @@ impl<Q: Clone> Table<Q> {
                 queue: queue.clone(),
                 flags: EVERY_QOS,
                 own_flags: Some(EVERY_QOS),
-                choices: None,
+                choices: choices(EVERY_QOS, false, filter),
             });
         }
-        self.trie(address.kind).for_each_match(&address.name, |target| found.add(target, None));
-        let Found { subs, queues } = found;
-        Route::new(Arc::clone(address), merge_subs(subs), merge_queues(queues), self.generation)
+        self.trie(address.kind).for_each_match(&address.name, |target| found.add(target, filter));
     }
 }
 
 /// What matches a name, before what belongs together is merged.
-struct Found<'a, Q> {
+pub(super) struct Found<'a, Q> {
     subs: Vec<(&'a Arc<Outbox>, DirectSub)>,
     queues: Vec<Bound<Q>>,
 }
@@ -352,13 +375,17 @@ impl<'a, Q: Clone> Found<'a, Q> {
             Target::Bound { queue, id, flags, no_local } => {
                 let (flags, no_local) = (*flags, *no_local);
                 let own_flags = (!no_local).then_some(flags);
-                let choices = filter
-                    .map(|filter| Box::from([Choice { flags, no_local, filter: Some(Arc::clone(filter)) }]));
+                let choices = choices(flags, no_local, filter);
                 self.queues.push(Bound { id: *id, queue: queue.clone(), flags, own_flags, choices });
             }
-            Target::Choosy(inner) => self.add(&inner.0, Some(&inner.1)),
+            Target::Choosy(inner) => self.add(&inner.0, Some(&inner.1.and(filter))),
         }
     }
+}
+
+fn choices(flags: u8, no_local: bool, filter: Option<&Arc<Filter>>) -> Option<Box<[Choice]>> {
+    let filter = Some(Arc::clone(filter?));
+    Some(Box::from([Choice { flags, no_local, filter }]))
 }
 
 /// One target for each connection, with all its subscriptions.
