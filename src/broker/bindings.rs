@@ -88,6 +88,11 @@ impl Bindings {
 const NO_LOCAL: u8 = 0x80;
 
 impl Binding {
+    /// One that takes every message, with nothing special.
+    pub const fn to(pattern: Pattern, flags: u8) -> Self {
+        Self { pattern, flags, no_local: false, filter: None, options: Bytes::new() }
+    }
+
     pub(super) fn record(&self, queue: QueueId) -> record::Bind<'_> {
         let flags = self.flags & !NO_LOCAL | if self.no_local { NO_LOCAL } else { 0 };
         let (kind, pattern) = (self.pattern.kind(), self.pattern.text());

@@ -137,6 +137,13 @@ impl Port {
         found
     }
 
+    /// Stops a queue from giving messages out, or lets it go on. Until the broker stops: at the next start
+    /// the settings decide.
+    pub fn pause(&self, queue: &Arc<QueueCell>, paused: bool) {
+        let wall = self.now.wall;
+        self.broker.run(queue, |queue, fx| queue.set_paused(paused, wall, fx));
+    }
+
     /// Ends a consumer. What it held goes back into its place; deliveries up to the tag `handled` may
     /// have been seen by the client and count as failed (0: none, [`u64::MAX`]: all).
     pub fn cancel(&mut self, consumer: &Consumer, handled: u64) {

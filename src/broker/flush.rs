@@ -197,7 +197,8 @@ impl Broker {
             match ask(bound, message, gathered, by) {
                 Asked::Take => targets.push((slot, flags)),
                 // One full subscription does not keep the message from the others.
-                Asked::Rejected if run.route.address.kind == Kind::Topic => {}
+                Asked::Rejected
+                    if run.route.address.kind == Kind::Topic || bound.queue.class != Class::Queue => {}
                 Asked::Seen => {}
                 denied => {
                     for &(slot, _) in &targets {
@@ -338,7 +339,8 @@ impl Broker {
     }
 
     /// Hands the items to the subscribers that store nothing: one shared chunk for all of them.
-    fn fan_out(&self, stage: Stage, raw: Bytes, first_id: u64, by: &Flusher<'_>, done: &mut Flushed) {
+    fn fan_out(&self, mut stage: Stage, raw: Bytes, first_id: u64, by: &Flusher<'_>, done: &mut Flushed) {
+        self.look_for_late_subscribers(&mut stage);
         if stage.runs.iter().all(|run| run.route.direct.is_empty()) {
             return;
         }
@@ -564,10 +566,11 @@ fn make_message(
     })
 }
 
-/// The longest life that a point-to-point queue grants its messages.
+/// The longest life that a point-to-point queue grants its messages. Where others take them as well,
+/// each bounds its own entry only.
 fn queue_limit(run: &StagedRun) -> Millis {
-    match run.route.queues.first() {
-        Some(bound) if run.route.address.kind == Kind::Queue => bound.queue.policy.expiry,
+    match &*run.route.queues {
+        [bound] if run.route.address.kind == Kind::Queue => bound.queue.policy.expiry,
         _ => Millis::NEVER,
     }
 }

@@ -224,13 +224,15 @@ impl Rebuild {
         let mut messages = 0;
         for (id, mut content) in std::mem::take(&mut self.queues) {
             let Some((class, name)) = content.define.take() else { continue };
-            let policy = broker.policy(class, &name, true);
+            let bound = content.bindings.first().map(KeptBinding::pattern);
+            let policy = broker.policy(class, &name, true, bound);
             let cell = QueueCell::new(id, class, name.clone(), policy);
             if broker.queues.find_or_insert(class, &name, || Arc::clone(&cell)).is_none() {
                 continue;
             }
             if class == Class::Queue {
                 let _ = broker.router.define_queue(&name, id, Arc::clone(&cell));
+                broker.bind_virtual(&cell);
             }
             for binding in std::mem::take(&mut content.bindings) {
                 broker.restore_binding(&cell, binding);
@@ -239,7 +241,8 @@ impl Rebuild {
                 broker.states.set(id, key, Some(value));
             }
             content.restore_seen(&cell, wall);
-            let entries = content.into_entries();
+            let mut entries = content.into_entries();
+            self.limit_life(&mut entries, cell.policy.expiry, wall);
             messages += entries.len() as u64;
             hold(broker, &entries);
             self.fill(broker, &cell, entries, wall);
@@ -248,6 +251,17 @@ impl Rebuild {
         self.build_retained(broker);
         broker.recover_prepared();
         messages
+    }
+
+    /// What a queue bound the life of is known with the sender's own word only: the queue's begins anew.
+    fn limit_life(&self, entries: &mut [Entry], limit: Millis, now: Millis) {
+        if limit == Millis::NEVER {
+            return;
+        }
+        for entry in entries {
+            let due = self.due.get(&entry.order).copied().unwrap_or_default();
+            entry.expires = entry.expires.min(now.max(due).plus(limit));
+        }
     }
 
     /// Gives a queue its messages. What became due meanwhile is as any other.

@@ -13,5 +13,6 @@ mod regressions;
 mod space;
 mod temporary;
 mod terms;
+mod topology;
 mod transactions;
 mod watchers;
