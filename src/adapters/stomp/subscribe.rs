@@ -17,6 +17,7 @@ use super::elements::{Elements, shown_as};
 use super::fault::Stop;
 use super::group::{Group, Several};
 use super::message::WINDOW_BYTES;
+use super::replay::Replay;
 use super::subs::{LOCK_MS_MAX, LOCK_MS_MIN, Source, Sub};
 use super::{Open, Phase, options, transformation};
 use crate::broker::{Binding, Consumer, Port, Refused, Want, is_temporary};
@@ -86,7 +87,9 @@ impl Open {
         let begun = Begun { tag: self.next_tag()?, key, id, mode };
         let wanted = patterns_of(&elements, port)?;
         match (&wanted.queues[..], wanted.topics.len()) {
-            ([queue], 0) if queue.is_exact() => self.subscribe_queue(&asked, begun, queue.text(), port),
+            ([queue], 0) if queue.is_exact() || port.is_virtual_consumer(queue.text()) => {
+                self.subscribe_queue(&asked, begun, queue.text(), port)
+            }
             ([], _) => self.subscribe_topics(&asked, begun, wanted.topics, port),
             _ => self.subscribe_several(&asked, begun, wanted, port),
         }
@@ -146,9 +149,10 @@ impl Open {
         let Some(durable) = &asked.name else {
             let prefetch = asked.prefetch(TOPIC_PREFETCH)?;
             let (start, from) = self.start_of_topics(begun.id.as_deref(), &topics, port);
+            let replay = self.replay(asked, begun.tag);
             let source = direct(asked, begun.tag, topics, port);
             let sub = Sub::new(begun.tag, begun.key, begun.mode, source);
-            self.subs.insert(Sub { start, from, prefetch, ..sub });
+            self.subs.insert(Sub { start, from, prefetch, replay, ..sub });
             return Ok(());
         };
         let [topic] = &topics[..] else {
@@ -169,7 +173,10 @@ impl Open {
             options: Bytes::new(),
         };
         let no_local = binding.no_local;
-        let queue = self.open_durable(durable, binding, port)?;
+        let (queue, is_new) = self.open_durable(durable, binding, port)?;
+        if is_new && is_true(asked.retroactive.as_deref()) {
+            port.fill_with_past(&queue)?;
+        }
         // Nothing is in there that the selector has not chosen.
         let consumer = consume(&queue, Want { filter: None, ..want }, port)?;
         if no_local {
@@ -205,32 +212,46 @@ impl Open {
         if !topics.is_empty() {
             let part = self.next_tag()?;
             let (start, from) = self.start_of_topics(id.as_deref(), &topics, port);
+            let replay = self.replay(asked, part);
             let source = direct(asked, part, topics, port);
             self.subs.insert(Sub {
                 start,
                 from,
                 group: Some(tag),
                 prefetch,
+                replay,
                 ..Sub::new(part, key, mode, source)
             });
         }
         self.join_all(tag, &wanted.queues, port)
     }
 
+    /// What a subscription to topics will know of the past, if it asks.
+    fn replay(&mut self, asked: &Asked<'_>, tag: u32) -> Option<Box<Replay>> {
+        is_true(asked.retroactive.as_deref()).then(|| {
+            self.replaying.push_back(tag);
+            Box::new(Replay::new(asked.filter.clone()))
+        })
+    }
+
     /// The queue of a durable subscription. One under this name that takes other messages, by its topic,
-    /// its selector or their sender, is replaced.
-    fn open_durable(&self, name: &str, binding: Binding, port: &mut Port) -> Result<Arc<QueueCell>, Stop> {
+    /// its selector or their sender, is replaced. Answers whether it is new.
+    fn open_durable(
+        &self,
+        name: &str,
+        binding: Binding,
+        port: &mut Port,
+    ) -> Result<(Arc<QueueCell>, bool), Stop> {
         let name = self.durable_name(name)?;
-        let (mut queue, known) = port.open(Class::Durable, &name, true)?;
+        let (queue, known) = port.open_durable(&name, binding.clone())?;
         if queue.lock().queue().consumers().next().is_some() {
             return Err(Stop::fault("the durable subscription is in use"));
         }
         if known && port.bindings(&queue).iter().any(|known| *known != binding) {
             port.delete(&queue)?;
-            (queue, _) = port.open(Class::Durable, &name, true)?;
+            return Ok((port.open_durable(&name, binding)?.0, true));
         }
-        port.bind(&queue, binding)?;
-        Ok(queue)
+        Ok((queue, !known))
     }
 
     fn durable_name(&self, name: &str) -> Result<ByteString, Stop> {
