@@ -76,6 +76,8 @@ pub fn is_reserved(name: &str) -> bool {
                 | "JMSXDeliveryCount"
                 | "JMSXGroupFirstForConsumer"
                 | "JMSXUserID"
+                | "ActiveMQ.Retain"
+                | "ActiveMQ.Retained"
                 | "persistent"
                 | "priority"
                 | "expires"

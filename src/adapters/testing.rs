@@ -12,7 +12,7 @@ use wharfmq_core::Settings;
 use wharfmq_store::MemoryLog;
 
 use super::{Close, Closed, Progress, Session, convert};
-use crate::broker::{Broker, Now, Options, Peer, Port, SLICES_MAX, TxLimits};
+use crate::broker::{Broker, Now, Options, Peer, Port, SLICES_MAX, Topology, TxLimits};
 
 /// How long a test waits for something that another thread of the broker does.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ impl TestBroker {
             log: Arc::new(MemoryLog::new()),
             settings,
             view: convert::header,
+            topology: Topology { virtual_topics: true, ..Topology::default() },
             memory: 1 << 30,
             transactions: TxLimits::default(),
             clock,

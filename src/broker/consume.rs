@@ -64,14 +64,21 @@ impl Want {
 
 impl Port {
     /// Subscribes to a topic pattern without storing anything: what it matches comes as
-    /// [`wharfmq_core::CoreEvent::Chunk`].
+    /// [`wharfmq_core::CoreEvent::Chunk`]. `filter`: which messages it takes, `None` for all.
     ///
     /// What [`Port::may_subscribe`] refuses is subscribed to nothing.
-    pub fn subscribe(&self, pattern: &Pattern, sub: SubTag, no_local: bool, qos0_only: bool) {
+    pub fn subscribe(
+        &self,
+        pattern: &Pattern,
+        sub: SubTag,
+        no_local: bool,
+        qos0_only: bool,
+        filter: Option<Arc<Filter>>,
+    ) {
         if self.may_subscribe(pattern).is_err() {
             return;
         }
-        let direct = Direct { outbox: Arc::clone(&self.outbox), sub, no_local, qos0_only, filter: None };
+        let direct = Direct { outbox: Arc::clone(&self.outbox), sub, no_local, qos0_only, filter };
         self.broker.router.subscribe(pattern, direct);
     }
 
@@ -128,6 +135,13 @@ impl Port {
         let until = self.now.wall.plus(for_ms);
         let (found, _) = self.broker.run(&consumer.queue, |queue, _| queue.extend(consumer.key, tags, until));
         found
+    }
+
+    /// Stops a queue from giving messages out, or lets it go on. Until the broker stops: at the next start
+    /// the settings decide.
+    pub fn pause(&self, queue: &Arc<QueueCell>, paused: bool) {
+        let wall = self.now.wall;
+        self.broker.run(queue, |queue, fx| queue.set_paused(paused, wall, fx));
     }
 
     /// Ends a consumer. What it held goes back into its place; deliveries up to the tag `handled` may

@@ -6,10 +6,13 @@ mod claims;
 mod compact;
 mod consume;
 mod counters;
+mod filters;
 mod flush;
+mod history;
 mod identity;
 mod ids;
 mod open;
+mod parts;
 mod port;
 mod prepared;
 mod queues;
@@ -22,8 +25,10 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod topology;
 mod tx;
 pub mod undertaker;
+mod virtual_topics;
 mod watchers;
 mod writebuf;
 
@@ -36,14 +41,17 @@ use wharfmq_base::MemoryPool;
 use wharfmq_core::{ConnId, HeadView, QueueCell, Registry, Router, Settings};
 use wharfmq_store::Log;
 
+pub use bindings::Binding;
 pub use claims::Claim;
 pub use consume::{Consumer, Want};
 pub use counters::{Counters, Totals};
+pub use history::Past;
 pub use open::{EXPIRY_KEY, Options, StartError};
 pub use port::{Confirm, Now, Peer, Port};
 pub use prepared::{PREPARED_MAX, XaError, Xid, XidError};
-pub use queues::{Binding, Refused};
+pub use queues::Refused;
 pub use temporary::{TEMPORARIES_MAX, is_temporary};
+pub use topology::Topology;
 pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};
 pub use writebuf::{SLICES_MAX, WriteBuf};
 
@@ -60,6 +68,8 @@ pub struct Broker {
     queues: Registry,
     settings: Settings,
     view: HeadView,
+    topology: Topology,
+    histories: history::Histories,
     bindings: bindings::Bindings,
     states: state::States,
     retained: retain::Retained,

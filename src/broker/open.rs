@@ -11,8 +11,8 @@ use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 
 use super::recover::Rebuild;
 use super::{
-    Broker, Clock, Counters, TxLimits, bindings, claims, ids, prepared, retain, state, temporary, threads,
-    watchers,
+    Broker, Clock, Counters, Refused, Topology, TxLimits, bindings, claims, history, ids, prepared, retain,
+    state, temporary, threads, watchers,
 };
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
@@ -26,6 +26,8 @@ pub struct Options {
     pub settings: Settings,
     /// Reads headers of messages, whatever protocol they came by.
     pub view: HeadView,
+    /// How destinations are tied to each other.
+    pub topology: Topology,
     /// Bytes that messages may take in memory.
     pub memory: u64,
     /// How large transactions may become.
@@ -41,6 +43,8 @@ pub enum StartError {
     Recover(RecoverError),
     /// A thread could not be started.
     Thread(std::io::Error),
+    /// A queue that the settings ask for could not be made, or one that they no longer ask for deleted.
+    Queue(Refused),
 }
 
 impl std::fmt::Display for StartError {
@@ -48,6 +52,7 @@ impl std::fmt::Display for StartError {
         match self {
             Self::Recover(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "starting a thread: {error}"),
+            Self::Queue(refused) => write!(f, "making the queues that the settings ask for: {refused}"),
         }
     }
 }
@@ -58,7 +63,7 @@ impl Broker {
     /// Recovers what the log holds and starts the broker's threads. Answers what recovery found and
     /// how many messages there are.
     pub fn open(options: Options) -> Result<(Arc<Self>, Recovered, u64), StartError> {
-        let Options { log, settings, view, memory, transactions, clock } = options;
+        let Options { log, settings, view, topology, memory, transactions, clock } = options;
         let (threads, inboxes) = threads::Threads::new();
         let mut rebuild = Rebuild::default();
         let recovered = log.recover(&mut rebuild).map_err(StartError::Recover)?;
@@ -69,6 +74,8 @@ impl Broker {
             queues: Registry::default(),
             settings,
             view,
+            topology,
+            histories: history::Histories::default(),
             bindings: bindings::Bindings::default(),
             states: state::States::default(),
             retained: retain::Retained::default(),
@@ -88,6 +95,8 @@ impl Broker {
             threads,
         });
         let messages = rebuild.build(&broker);
+        broker.take_up_histories().map_err(StartError::Queue)?;
+        broker.start_forwards().map_err(StartError::Queue)?;
         broker.threads.start(&broker, inboxes).map_err(StartError::Thread)?;
         Ok((broker, recovered, messages))
     }

@@ -11,7 +11,7 @@ use wharfmq_core::{
 };
 use wharfmq_store::AppendError;
 
-use super::{Broker, Port, Route, TEMPORARIES_MAX, is_temporary, prepared, temporary};
+use super::{Binding, Broker, Port, Route, TEMPORARIES_MAX, is_temporary, prepared, temporary};
 
 /// Why a destination cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,25 +63,13 @@ impl From<AppendError> for Refused {
     }
 }
 
-/// A binding of a durable queue to a topic pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// What it matches.
-    pub pattern: Pattern,
-    /// The binding's word for the consumer; low two bits: the highest quality of service.
-    pub flags: u8,
-    /// Whether what the queue's own client publishes is left out.
-    pub no_local: bool,
-    /// The session's own options, opaque to the broker.
-    pub options: Bytes,
-}
-
 impl Port {
     /// What a publication to `address` reaches. Queues are made on first use. Sessions keep the route
     /// while [`Port::generation`] is the route's.
     pub fn route(&self, address: &Arc<Address>) -> Result<Arc<Route>, Refused> {
-        if address.kind == Kind::Queue {
-            self.broker.reach_queue(&address.name)?;
+        match address.kind {
+            Kind::Queue => self.broker.reach_queue(&address.name)?,
+            Kind::Topic => self.broker.keep_history(address)?,
         }
         Ok(self.broker.router.route(address))
     }
@@ -100,6 +88,21 @@ impl Port {
     ) -> Result<(Arc<QueueCell>, bool), Refused> {
         self.may_hold(class, name)?;
         let opened = self.broker.queue(class, name, durable)?;
+        self.appended_until_now();
+        Ok(opened)
+    }
+
+    /// The queue of a durable subscription, made with its binding where there is none; and whether it
+    /// was there, with whatever bindings. Its settings are those of the topics it is bound to.
+    pub fn open_durable(
+        &mut self,
+        name: &ByteString,
+        binding: Binding,
+    ) -> Result<(Arc<QueueCell>, bool), Refused> {
+        let opened = match self.broker.queues.find(Class::Durable, name) {
+            Some(cell) => (cell, true),
+            None => self.broker.make(Class::Durable, name, true, Some(binding))?,
+        };
         self.appended_until_now();
         Ok(opened)
     }
@@ -160,9 +163,21 @@ impl Broker {
         name: &ByteString,
         durable: bool,
     ) -> Result<(Arc<QueueCell>, bool), Refused> {
-        if let Some(cell) = self.queues.find(class, name) {
-            return Ok((cell, true));
+        match self.queues.find(class, name) {
+            Some(cell) => Ok((cell, true)),
+            None => self.make(class, name, durable, None),
         }
+    }
+
+    /// Makes a queue where there is none of this name. A binding that comes with it is there as soon as
+    /// the queue is.
+    pub(super) fn make(
+        &self,
+        class: Class,
+        name: &ByteString,
+        durable: bool,
+        binding: Option<Binding>,
+    ) -> Result<(Arc<QueueCell>, bool), Refused> {
         let making = self.making.lock();
         if let Some(cell) = self.queues.find(class, name) {
             return Ok((cell, true));
@@ -173,19 +188,22 @@ impl Broker {
         if class == Class::Queue && is_temporary(name) {
             return Err(Refused::Reserved);
         }
-        let policy = self.policy(class, name, durable);
+        let policy = self.policy(class, name, durable, binding.as_ref().map(|binding| &binding.pattern));
         let id = QueueId(self.queue_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let gate = self.gate.read();
         if durable {
-            let mut payload = Vec::new();
-            record::Define { queue: id, class, durable, name }.encode(&mut payload);
-            self.append_one(kind::DEFINE, &payload)?;
+            self.append_definition(&record::Define { queue: id, class, durable, name }, binding.as_ref())?;
         }
         let cell = QueueCell::new(id, class, name.clone(), policy);
         if matches!(class, Class::Queue | Class::Temporary) {
             // First of all, so that whoever finds the queue finds a route to it too. `making` sees to it
             // that there is no other of this name.
             let _ = self.router.define_queue(name, id, Arc::clone(&cell));
+            self.bind_virtual(&cell);
+        }
+        if let Some(binding) = binding {
+            self.route_binding(&cell, &binding);
+            self.bindings.put(id, binding);
         }
         let made = self.queues.find_or_insert(class, name, || cell);
         drop(gate);
@@ -195,15 +213,29 @@ impl Broker {
         Ok((cell, false))
     }
 
-    pub(super) fn policy(&self, class: Class, name: &ByteString, durable: bool) -> Arc<QueuePolicy> {
+    /// The settings of a queue; `bound` is the pattern of topics that a durable subscription is bound to.
+    pub(super) fn policy(
+        &self,
+        class: Class,
+        name: &ByteString,
+        durable: bool,
+        bound: Option<&Pattern>,
+    ) -> Arc<QueuePolicy> {
         if class == Class::Prepared {
             return Arc::new(prepared::policy());
         }
         let (role, address) = match class {
             Class::Session => (QueueRole::Session, Address::topic(name.clone())),
-            Class::Durable | Class::Shared | Class::History => {
-                (QueueRole::Durable, Address::topic(name.clone()))
+            Class::Durable => {
+                let topic = bound.map_or(name, Pattern::text);
+                (QueueRole::Durable, Address::topic(topic.clone()))
             }
+            Class::Shared => {
+                // Named GROUP/TOPICS.
+                let topics = name.split_once('/').map_or(&**name, |(_, topics)| topics);
+                (QueueRole::Durable, Address::topic(topics))
+            }
+            Class::History => (QueueRole::History, Address::topic(name.clone())),
             Class::Queue | Class::Retained | Class::Temporary | Class::Schedule | Class::Prepared => {
                 (QueueRole::Queue, Address::queue(name.clone()))
             }
@@ -225,7 +257,7 @@ impl Broker {
             binding.record(queue.id).encode(&mut payload);
             self.append_one(kind::BIND, &payload)?;
         }
-        self.router.bind(&binding.pattern, queue.id, Arc::clone(queue), binding.flags, binding.no_local);
+        self.route_binding(queue, &binding);
         let known = self.bindings.put(queue.id, binding);
         drop(gate);
         Ok(known)
@@ -271,6 +303,10 @@ impl Broker {
         }
         if matches!(queue.class, Class::Queue | Class::Temporary) {
             self.router.undefine_queue(&queue.name);
+            self.unbind_virtual(queue);
+        }
+        if queue.class == Class::History {
+            self.histories.forget(&queue.name);
         }
         self.states.forget(queue.id);
         self.queues.remove(queue);
@@ -297,25 +333,29 @@ impl Broker {
         }
     }
 
+    /// Writes a queue's definition, and in the same batch a binding that comes with it.
+    fn append_definition(
+        &self,
+        define: &record::Define<'_>,
+        binding: Option<&Binding>,
+    ) -> Result<(), AppendError> {
+        let mut batch = self.log.batch();
+        batch.reserved();
+        let mut payload = Vec::new();
+        define.encode(&mut payload);
+        batch.push(kind::DEFINE, &[], 0, &[&payload]);
+        if let Some(binding) = binding {
+            payload.clear();
+            binding.record(define.queue).encode(&mut payload);
+            batch.push(kind::BIND, &[], 0, &[&payload]);
+        }
+        self.log.append(&mut batch).map(drop)
+    }
+
     pub(super) fn append_one(&self, kind: u8, payload: &[u8]) -> Result<wharfmq_base::Lsn, AppendError> {
         let mut batch = self.log.batch();
         batch.reserved();
         batch.push(kind, &[], 0, &[payload]);
         self.log.append(&mut batch).map(|placed| placed.lsn)
-    }
-}
-
-/// Set in a binding's flags in the log where the queue's own client is left out.
-const NO_LOCAL: u8 = 0x80;
-
-impl Binding {
-    pub(super) fn record(&self, queue: QueueId) -> record::Bind<'_> {
-        let flags = self.flags & !NO_LOCAL | if self.no_local { NO_LOCAL } else { 0 };
-        let (kind, pattern) = (self.pattern.kind(), self.pattern.text());
-        record::Bind { queue, kind, pattern, flags, options: &self.options }
-    }
-
-    pub(super) const fn from_wire(pattern: Pattern, flags: u8, options: Bytes) -> Self {
-        Self { pattern, flags: flags & !NO_LOCAL, no_local: flags & NO_LOCAL != 0, options }
     }
 }

@@ -256,6 +256,7 @@ fn settle_of<'a>(cell: &QueueCell, dead: impl Iterator<Item = &'a Dead>) -> Opti
     Some(payload)
 }
 
+/// The message of a stored record.
 pub(super) fn message_from(payload: &Bytes) -> Option<Arc<Message>> {
     let stored = StoredMessage::decode(payload).ok()?;
     Some(Arc::new(stored.message(payload, Arc::new(stored.address()))))

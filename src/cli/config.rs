@@ -8,6 +8,7 @@ use super::Failure;
 use super::args::ConfigCommand;
 use crate::config::keys::{Key, SECTIONS, Section, Shape, later, nearest};
 use crate::config::{self, Sources};
+use crate::serve;
 
 /// Does what is asked about the configuration.
 pub(super) fn run(command: ConfigCommand) -> Result<(), Failure> {
@@ -24,8 +25,9 @@ pub(super) fn run(command: ConfigCommand) -> Result<(), Failure> {
 /// Checks a file alone: what the environment adds is no part of it.
 fn check(file: PathBuf) -> Result<(), Failure> {
     let name = file.display().to_string();
-    match config::load(&Sources { file: Some(file), ..Sources::default() }) {
-        Ok(_) => print(&format!("{name}: no errors\n")),
+    let loaded = config::load(&Sources { file: Some(file), ..Sources::default() });
+    match loaded.and_then(|loaded| serve::check(&loaded)) {
+        Ok(()) => print(&format!("{name}: no errors\n")),
         Err(problems) => {
             let count = problems.0.len();
             let errors = if count == 1 { "error" } else { "errors" };

@@ -9,7 +9,9 @@ use crate::serve;
 
 /// Runs the broker until it is told to stop.
 pub(super) fn serve(options: ServeOptions) -> Result<(), Failure> {
-    let settings = config::load(&options.sources(std::env::vars_os()))?.settings;
+    let loaded = config::load(&options.sources(std::env::vars_os()))?;
+    serve::check(&loaded)?;
+    let settings = loaded.settings;
     logging::start(&settings.log);
     if settings.dev_tls {
         let files = dev_tls::make(&settings.data_dir)

@@ -108,21 +108,31 @@ impl FromStr for Span {
     }
 }
 
-/// An amount of memory: of what there is, or in bytes.
+/// An amount of memory or disk: of what there is, or in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
-    /// Percent of the memory that the process may use, 1 to 100.
+pub enum Share {
+    /// Percent of what there is, 1 to 100.
     Percent(u8),
     /// So many bytes.
     Bytes(ByteSize),
 }
 
-impl Field for Memory {
-    const KIND: Kind =
-        Kind::new("share or size", "\"1%\" to \"100%\" of the memory there is, or a size such as \"4GiB\"");
+impl Share {
+    /// The bytes it stands for where there are so many.
+    pub const fn of(self, whole: u64) -> ByteSize {
+        match self {
+            Self::Percent(percent) => ByteSize(whole / 100 * percent as u64),
+            Self::Bytes(size) => size,
+        }
+    }
 }
 
-impl FromStr for Memory {
+impl Field for Share {
+    const KIND: Kind =
+        Kind::new("share or size", "\"1%\" to \"100%\" of what there is, or a size such as \"4GiB\"");
+}
+
+impl FromStr for Share {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -132,6 +142,35 @@ impl FromStr for Memory {
         match number.trim().parse() {
             Ok(percent @ 1..=100) => Ok(Self::Percent(percent)),
             _ => Err(format!("`{text}` is not a share from 1% to 100%")),
+        }
+    }
+}
+
+/// Several names, or one.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "OneOrMany")]
+pub struct Names(pub Vec<String>);
+
+impl Field for Names {
+    const KIND: Kind = Kind::new("text or list of texts", "");
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    Many(Vec<String>),
+    One(String),
+}
+
+impl From<OneOrMany> for Names {
+    fn from(written: OneOrMany) -> Self {
+        match written {
+            OneOrMany::Many(names) => Self(names),
+            // The environment and --set have only text, in which a list stands as TOML.
+            OneOrMany::One(text) => match text.parse::<toml::Value>().ok().map(Vec::deserialize) {
+                Some(Ok(names)) => Self(names),
+                _ => Self(vec![text]),
+            },
         }
     }
 }
@@ -148,7 +187,7 @@ macro_rules! read_as_text {
 }
 
 read_as_text!(Size, true);
-read_as_text!(Memory, true);
+read_as_text!(Share, true);
 // A bare number would leave open of what.
 read_as_text!(Span, false);
 
@@ -250,6 +289,30 @@ choice! {
 }
 
 choice! {
+    /// What a negative acknowledgement means.
+    Nack {
+        /// A failed delivery.
+        Retry = "retry",
+        /// To the dead letters at once.
+        DeadLetter = "dead-letter",
+        /// Dropped and counted.
+        Discard = "discard",
+    }
+}
+
+choice! {
+    /// What the groups of messages mean.
+    Groups {
+        /// A group goes to one consumer.
+        Sticky = "sticky",
+        /// Of a group one message at a time.
+        Strict = "strict",
+        /// Nothing.
+        None = "none",
+    }
+}
+
+choice! {
     /// How log lines look.
     LogFormat {
         /// For people.
@@ -264,11 +327,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_a_share_or_a_size() {
-        assert_eq!("50%".parse(), Ok(Memory::Percent(50)));
-        assert_eq!("4GiB".parse(), Ok(Memory::Bytes(ByteSize(4 << 30))));
+    fn a_share_may_be_a_size() {
+        assert_eq!("50%".parse(), Ok(Share::Percent(50)));
+        assert_eq!("4GiB".parse(), Ok(Share::Bytes(ByteSize(4 << 30))));
+        assert_eq!(Share::Percent(25).of(1_000), ByteSize(250));
         for wrong in ["0%", "101%", "-1%", "%", "half", ""] {
-            assert!(wrong.parse::<Memory>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Share>().is_err(), "{wrong}");
         }
     }
 

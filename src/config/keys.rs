@@ -16,6 +16,7 @@ pub const SECTIONS: &[&Section] = &[
     &schema::Security::SECTION,
     &schema::Store::SECTION,
     &schema::Address::SECTION,
+    &schema::Forward::SECTION,
     &schema::Limits::SECTION,
     &schema::Log::SECTION,
 ];

@@ -3,10 +3,13 @@
 //! [`schema`] declares every key with its type, default and text; [`load`](fn@load) reads all sources,
 //! names everything that is wrong with its place, and gives [`Settings`].
 
+mod addresses;
+mod destinations;
 pub mod dev_tls;
 mod document;
 pub mod entries;
 pub mod fields;
+mod forwards;
 pub mod keys;
 pub mod listener;
 mod load;
@@ -26,5 +29,5 @@ pub use listener::{Listener, Protocol, Scheme};
 pub use load::{Loaded, Sources, load};
 pub use overlay::Flags;
 pub use problem::{Origin, Problem, Problems};
-pub use settings::{AddressSettings, Limits, Log, Settings, TlsProfile};
+pub use settings::{AddressSettings, ForwardSettings, Grave, Limits, Log, Settings, TlsProfile};
 pub use show::show;

@@ -6,12 +6,12 @@ use std::path::Path;
 use wharfmq_base::{ByteSize, Millis};
 
 use super::entries::{Entries, Instance};
-use super::fields::{ClientAuth, Identity, Memory, Size, Span};
+use super::fields::{ClientAuth, Identity, Share, Size, Span};
 use super::listener::{Listener, Protocol, SCHEMES};
 use super::problem::{Origin, Problem};
 use super::schema::{self, Config};
-use super::settings::{AddressSettings, Limits, Log, Settings, TlsProfile};
-use super::{dev_tls, memory};
+use super::settings::{Limits, Log, Settings, TlsProfile};
+use super::{addresses, dev_tls, forwards, memory};
 
 const KIB: u64 = 1 << 10;
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -34,7 +34,9 @@ pub(super) fn resolve(
         dev_tls,
         store: config.store.kind,
         sync: config.store.sync,
-        addresses: resolver.addresses(config.address),
+        addresses: addresses::resolve(config.address, entries, resolver.problems),
+        virtual_topics: config.virtual_topics,
+        forwards: forwards::resolve(config.forward, entries, resolver.problems),
         limits: resolver.limits(&config.limits),
         log: resolver.log(config.log),
         data_dir: config.data_dir,
@@ -198,59 +200,13 @@ impl Resolver<'_> {
         }
     }
 
-    fn addresses(&mut self, written: Vec<schema::Address>) -> Vec<AddressSettings> {
-        let mut addresses: Vec<AddressSettings> = Vec::new();
-        for (n, address) in written.into_iter().enumerate() {
-            let instance = Instance::Number(n);
-            let entries = self.entries;
-            let mut wrong = |key, what: String| {
-                self.problems.push(Problem::new(entries.origin("address", &instance, key), what));
-            };
-            if let Err(what) = check_pattern(&address.pattern) {
-                wrong("match", what);
-            } else if addresses.iter().any(|other| other.pattern == address.pattern) {
-                wrong("match", format!("`{}` has settings already", address.pattern));
-            }
-            if address.redelivery_backoff.is_some_and(|factor| !(1.0..=1000.0).contains(&factor)) {
-                wrong("redelivery_backoff", "`redelivery_backoff` goes from 1.0 to 1000".into());
-            }
-            if address.max_messages == Some(0) {
-                wrong("max_messages", "`max_messages` is at least 1".into());
-            }
-            if address.max_bytes.is_some_and(|size| size.0.0 == 0) {
-                wrong("max_bytes", "`max_bytes` is at least 1B".into());
-            }
-            let dead_letter =
-                address.dead_letter.as_deref().map(|name| match name.strip_prefix("queue://") {
-                    Some(name) if !name.is_empty() && !name.contains(['*', '>']) => name.to_owned(),
-                    _ => {
-                        wrong("dead_letter", format!("`{name}` is not queue://NAME"));
-                        String::new()
-                    }
-                });
-            addresses.push(AddressSettings {
-                dead_letter,
-                max_deliveries: address.max_deliveries,
-                redelivery_delay: address.redelivery_delay.map(|Span(span)| span),
-                redelivery_backoff: address.redelivery_backoff,
-                expiry: address.expiry.map(|Span(span)| span),
-                max_messages: address.max_messages,
-                max_bytes: address.max_bytes.map(|Size(size)| size),
-                overflow: address.overflow,
-                priority: address.priority,
-                pattern: address.pattern,
-            });
-        }
-        addresses
-    }
-
     fn limits(&mut self, written: &schema::Limits) -> Limits {
         let max_frame = self.size("max_frame", written.max_frame, KIB, 256 * MIB);
         let before_login =
             self.size("max_frame_before_login", written.max_frame_before_login, KIB, 256 * MIB);
         let memory = match written.memory {
-            Memory::Bytes(size) => size,
-            Memory::Percent(percent) => ByteSize(memory::available().0 / 100 * u64::from(percent)),
+            Share::Bytes(size) => size,
+            share => share.of(memory::available().0),
         };
         Limits {
             max_frame,
@@ -258,6 +214,8 @@ impl Resolver<'_> {
             login_timeout: self.span("login_timeout", written.login_timeout, 100, 600_000),
             max_connections: self.at_least_one("max_connections", written.max_connections),
             memory: self.size("memory", Size(memory), 16 * MIB, u64::MAX),
+            destination_memory: self.share("destination_memory", written.destination_memory).of(memory.0),
+            destination_disk: self.share("destination_disk", written.destination_disk),
             disk_free_min: written.disk_free_min.0,
             max_transaction_messages: self
                 .at_least_one("max_transaction_messages", written.max_transaction_messages),
@@ -290,6 +248,13 @@ impl Resolver<'_> {
         size
     }
 
+    fn share(&mut self, key: &'static str, share: Share) -> Share {
+        if let Share::Bytes(size) = share {
+            self.size(key, Size(size), MIB, u64::MAX);
+        }
+        share
+    }
+
     fn span(&mut self, key: &'static str, Span(span): Span, least: u64, most: u64) -> Millis {
         if !(least..=most).contains(&span.0) {
             self.bound(key, &format!("{} ms is outside {least} ms to {most} ms", span.0));
@@ -316,25 +281,6 @@ fn unreadable(file: &Path) -> Option<String> {
         Ok(_) => Some(format!("{} is not a file", file.display())),
         Err(error) => Some(format!("{}: {error}", file.display())),
     }
-}
-
-fn check_pattern(pattern: &str) -> Result<(), String> {
-    let name = pattern.strip_prefix("queue://").or_else(|| pattern.strip_prefix("topic://"));
-    let Some(name) = name.filter(|name| !name.is_empty()) else {
-        return Err(format!("`{pattern}` does not begin with queue:// or topic:// and a name"));
-    };
-    let mut levels = name.split('.').peekable();
-    while let Some(level) = levels.next() {
-        match level {
-            ">" if levels.peek().is_some() => return Err(format!("`{pattern}`: `>` can only come last")),
-            "*" | ">" => {}
-            _ if level.contains(['*', '>']) => {
-                return Err(format!("`{pattern}`: `*` and `>` stand for whole levels between dots"));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn is_directive(directive: &str) -> bool {

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Value;
 
-use super::fields::{ClientAuth, Field, Identity, LogFormat, Memory, Overflow, Size, Span, StoreKind, Sync};
+use super::fields::{
+    ClientAuth, Field, Groups, Identity, LogFormat, Nack, Names, Overflow, Share, Size, Span, StoreKind, Sync,
+};
 use super::keys::{Key, Section, Shape};
 
 /// Declares a section: `key: Type = "default" => "example";`, both as they would stand in the file.
@@ -68,6 +70,9 @@ section! {
         /// How long a stop waits for clients to finish what they have in hand before connections are
         /// closed. Nothing is lost when it is cut short: what was not acknowledged is delivered again.
         drain_time: Span = r#""10s""# => r#""30s""#;
+        /// Whether a queue named Consumer.NAME.VirtualTopic.REST gets what is published to the topic
+        /// VirtualTopic.REST, as in ActiveMQ.
+        virtual_topics: bool = "true" => "false";
         nested {
             /// The listeners.
             listener: Vec<Listener>;
@@ -79,6 +84,8 @@ section! {
             store: Store;
             /// Settings of destinations, by pattern.
             address: Vec<Address>;
+            /// What is passed on from one destination to others.
+            forward: Vec<Forward>;
             /// Bounds on what the broker spends.
             limits: Limits;
             /// The log.
@@ -149,24 +156,36 @@ section! {
         /// Which destinations: queue://NAME or topic://NAME, where `*` stands for one level and a
         /// final `>` for all that follow.
         pattern as "match": String => r#""queue://orders.>""#;
-        /// How often a message is delivered before it goes to the dead-letter queue. 0: no limit.
-        /// Where no pattern says otherwise: 10. Messages of MQTT sessions are not counted.
+        /// How often a message is delivered before it goes to the dead-letter queue, 1 to 255. 0: no
+        /// limit. Where no pattern says otherwise: 10. Messages of MQTT sessions are not counted.
         max_deliveries: Option<u32> => "10";
-        /// How long a message that was given back waits before it is delivered again. Where no pattern
-        /// says otherwise: 1s.
+        /// How long a message that was given back waits before it is delivered again, at most 1d. Where
+        /// no pattern says otherwise: 1s.
         redelivery_delay: Option<Span> => r#""1s""#;
-        /// By what the delay is multiplied at each further delivery, at least 1.0. Where no pattern
+        /// By what the delay is multiplied at each further delivery, 1.0 to 1000. Where no pattern
         /// says otherwise: 1.0, a constant delay.
         redelivery_backoff: Option<f64> => "2.0";
-        /// The queue that takes what could not be delivered, as queue://NAME. Where no pattern says
-        /// otherwise: queue://ActiveMQ.DLQ.
-        dead_letter: Option<String> => r#""queue://DLQ.orders""#;
-        /// How long a message stays that says nothing of it itself; one that lives longer by its own
-        /// word is cut to it. Where no pattern says otherwise: for ever.
+        /// What a negative acknowledgement means: a failed delivery (`retry`), that the message goes to
+        /// the dead-letter queue at once (`dead-letter`) or is dropped and counted (`discard`). Where no
+        /// pattern says otherwise: `retry`.
+        nack: Option<Nack> => r#""dead-letter""#;
+        /// How long a consumer may hold a message without settling it, 1s to 30d; then that counts as a
+        /// failed delivery. Where no pattern says otherwise: as long as the consumer is there.
+        lock_timeout: Option<Span> => r#""30s""#;
+        /// The queue that takes what could not be delivered, as queue://NAME, in which `%n` may stand
+        /// once for the queue's own name; or `drop`. What such a queue holds neither expires nor moves
+        /// on. Where no pattern says otherwise: queue://ActiveMQ.DLQ.
+        dead_letter: Option<String> => r#""queue://DLQ.%n""#;
+        /// The queue that takes what expired, written like dead_letter; or `drop`. Where no pattern says
+        /// otherwise: that of dead_letter for persistent messages of a queue, `drop` for subscriptions.
+        expired: Option<String> => r#""drop""#;
+        /// How long a message stays that says nothing of it itself, at least 1ms; one that lives longer
+        /// by its own word is cut to it. Where no pattern says otherwise: for ever.
         expiry: Option<Span> => r#""4d""#;
-        /// How many messages a queue holds. Left out: as many as memory and disk allow.
+        /// How many messages a queue holds, at least 1. Left out: as many as memory and disk allow.
         max_messages: Option<u64> => "1_000_000";
-        /// How many bytes of messages a queue holds. Left out: as many as memory and disk allow.
+        /// How many bytes of messages a queue holds, at least 1B. Left out: as many as memory and disk
+        /// allow.
         max_bytes: Option<Size> => r#""1GiB""#;
         /// What happens once the queue is full: the producer waits (`block`), the message is refused
         /// (`reject`), the oldest goes (`drop-oldest`) or moves to the dead-letter queue
@@ -174,6 +193,46 @@ section! {
         overflow: Option<Overflow> => r#""reject""#;
         /// Whether messages of a higher priority overtake others. Where no pattern says otherwise: no.
         priority: Option<bool> => "true";
+        /// What the groups of messages mean (JMSXGroupID): one consumer gets a group until it is gone
+        /// (`sticky`), nothing of a group is delivered while one of it is unsettled (`strict`), or
+        /// nothing (`none`). Where no pattern says otherwise: `sticky`.
+        groups: Option<Groups> => r#""strict""#;
+        /// For how long the identity of a message is remembered, 1s to 7d: another that comes with it
+        /// meanwhile is dropped. Where no pattern says otherwise: not at all.
+        dedup: Option<Span> => r#""5m""#;
+        /// The header that holds the identity. Where no pattern says otherwise: _AMQ_DUPL_ID.
+        dedup_by: Option<String> => r#""order-id""#;
+        /// Whether one consumer at a time gets everything, the next once it is gone. Where no pattern
+        /// says otherwise: no.
+        single_active: Option<bool> => "true";
+        /// The header by which a message replaces those of the same value that still wait. Where no
+        /// pattern says otherwise: none, and nothing is replaced.
+        last_value: Option<String> => r#""symbol""#;
+        /// Whether the queue takes messages and delivers none. Where no pattern says otherwise: no.
+        paused: Option<bool> => "true";
+        /// For topics: how many of the last messages are kept for subscriptions that ask for them,
+        /// 1 to 100000. Left out: none, or with history_age the last 100000.
+        history: Option<u64> => "10";
+        /// For topics: how old messages may be that are kept for subscriptions that ask for them, 1s to
+        /// 30d. Left out: any age.
+        history_age: Option<Span> => r#""10m""#;
+    }
+}
+
+section! {
+    /// Passes on what is sent to the destinations of a pattern, in the same step as it is sent.
+    List "forward" Forward {
+        /// From which destinations: queue://NAME or topic://NAME, where `*` stands for one level and a
+        /// final `>` for all that follow.
+        from: String => r#""queue://orders.>""#;
+        /// To which, 1 to 100: queue://NAME or topic://NAME, without wildcards. Queues are made at the
+        /// start.
+        to: Names => r#"["queue://audit", "topic://events"]"#;
+        /// Which messages, as a selector; text that reads as a number compares with numbers. Left out:
+        /// all.
+        filter: Option<String> => r#""region = 'eu'""#;
+        /// Whether they stay where they were sent as well. `false`: they are only passed on.
+        keep: bool = "true" => "false";
     }
 }
 
@@ -191,7 +250,14 @@ section! {
         max_connections: u32 = "100_000" => "500";
         /// How much memory messages may take: a share of the cgroup's limit, or of the machine's memory
         /// where no limit is set, or a size. At least 16MiB.
-        memory: Memory = r#""50%""# => r#""4GiB""#;
+        memory: Share = r#""50%""# => r#""4GiB""#;
+        /// How much of it the messages of one queue may take that are in memory only: a share of memory,
+        /// or a size of at least 1MiB. Beyond it the queue is full: see the key overflow of [[address]].
+        destination_memory: Share = r#""25%""# => r#""64MiB""#;
+        /// How much of the disk the stored messages of one queue may take: a share of what is free at
+        /// the start, with what the store has, without disk_free_min; or a size of at least 1MiB.
+        /// Beyond it the queue is full. With kind = "memory" in [store], destination_memory counts.
+        destination_disk: Share = r#""50%""# => r#""10GiB""#;
         /// How much of the disk stays free: persistent messages are held off when less is left.
         disk_free_min: Size = r#""1GiB""# => r#""512MiB""#;
         /// How many messages a transaction may hold.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use wharfmq_base::{ByteSize, Millis};
 
-pub use super::fields::{ClientAuth, Identity, LogFormat, Overflow, StoreKind, Sync};
+pub use super::fields::{ClientAuth, Groups, Identity, LogFormat, Nack, Overflow, Share, StoreKind, Sync};
 pub use super::listener::Listener;
 
 /// Everything the broker needs to know to start.
@@ -27,6 +27,10 @@ pub struct Settings {
     pub sync: Sync,
     /// Settings of destinations, as written; the order carries no meaning.
     pub addresses: Vec<AddressSettings>,
+    /// Whether queues named after consumers of virtual topics get what is published to those.
+    pub virtual_topics: bool,
+    /// What is passed on, as written.
+    pub forwards: Vec<ForwardSettings>,
     /// Bounds.
     pub limits: Limits,
     /// The log.
@@ -54,13 +58,19 @@ pub struct AddressSettings {
     /// `queue://…` or `topic://…` with `*` and `>`.
     pub pattern: String,
     /// Deliveries before the dead-letter queue, 0 for no limit.
-    pub max_deliveries: Option<u32>,
+    pub max_deliveries: Option<u8>,
     /// Wait before a redelivery.
     pub redelivery_delay: Option<Millis>,
     /// Factor of the delay at each further one, finite and at least 1.
     pub redelivery_backoff: Option<f64>,
-    /// Name of the dead-letter queue, without `queue://`.
-    pub dead_letter: Option<String>,
+    /// What a negative acknowledgement means.
+    pub nack: Option<Nack>,
+    /// How long a message may be held.
+    pub lock_timeout: Option<Millis>,
+    /// Where goes what could not be delivered.
+    pub dead_letter: Option<Grave>,
+    /// Where goes what expired.
+    pub expired: Option<Grave>,
     /// Longest life of a message.
     pub expiry: Option<Millis>,
     /// Messages a queue holds, at least 1.
@@ -71,6 +81,46 @@ pub struct AddressSettings {
     pub overflow: Option<Overflow>,
     /// Whether priorities count.
     pub priority: Option<bool>,
+    /// What groups mean.
+    pub groups: Option<Groups>,
+    /// For how long identities are remembered.
+    pub dedup: Option<Millis>,
+    /// The header that holds them.
+    pub dedup_by: Option<String>,
+    /// Whether one consumer at a time is served.
+    pub single_active: Option<bool>,
+    /// The header whose value replaces.
+    pub last_value: Option<String>,
+    /// Whether nothing is delivered.
+    pub paused: Option<bool>,
+    /// Last messages of a topic that are kept.
+    pub history: Option<u64>,
+    /// How old they may be.
+    pub history_age: Option<Millis>,
+}
+
+/// Where messages go that a queue gives up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grave {
+    /// Nowhere.
+    Drop,
+    /// To the queue of this name.
+    Queue(String),
+    /// To the queue whose name is that of the giving one between these two, which are not both empty.
+    Around(String, String),
+}
+
+/// What is passed on from the destinations of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardSettings {
+    /// `queue://…` or `topic://…` with `*` and `>`.
+    pub from: String,
+    /// `queue://…` and `topic://…`; at least one.
+    pub to: Vec<String>,
+    /// A selector.
+    pub filter: Option<String>,
+    /// Whether messages stay where they were sent.
+    pub keep: bool,
 }
 
 /// Bounds on what clients can make the broker spend.
@@ -86,6 +136,10 @@ pub struct Limits {
     pub max_connections: u32,
     /// What messages in memory may take, already reckoned from a share.
     pub memory: ByteSize,
+    /// What messages of one queue may take that are in memory only.
+    pub destination_memory: ByteSize,
+    /// What messages of one queue may take on the disk: a size, or a share that is reckoned at the start.
+    pub destination_disk: Share,
     /// What stays free on the disk.
     pub disk_free_min: ByteSize,
     /// Messages in a transaction, at least 1.

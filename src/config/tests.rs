@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use wharfmq_base::{ByteSize, Millis};
 
 use super::keys::{SECTIONS, Shape};
-use super::settings::{ClientAuth, Identity, LogFormat, Overflow, StoreKind};
+use super::settings::{ClientAuth, Groups, Identity, LogFormat, Nack, Overflow, Share, StoreKind};
 use super::*;
 
 struct Case {
@@ -74,7 +74,9 @@ fn nothing_given() {
     assert_eq!(settings.limits.disk_free_min, ByteSize(1 << 30));
     assert_eq!(settings.limits.max_connections, 100_000);
     assert!(settings.limits.memory.0 > 0);
-    assert!(settings.addresses.is_empty());
+    assert!(settings.addresses.is_empty() && settings.forwards.is_empty() && settings.virtual_topics);
+    assert_eq!(settings.limits.destination_memory, Share::Percent(25).of(settings.limits.memory.0));
+    assert_eq!(settings.limits.destination_disk, Share::Percent(50));
     assert_eq!(settings.log, Log { level: "info".into(), format: LogFormat::Text });
 }
 
@@ -109,9 +111,32 @@ fn a_full_file() {
         max_bytes = "1GiB"
         overflow = "drop-oldest"
         priority = true
+        nack = "dead-letter"
+        lock_timeout = "30s"
+        expired = "drop"
+        groups = "strict"
+        dedup = "5m"
+        dedup_by = "order-id"
+        single_active = true
+        last_value = "symbol"
+        paused = true
+        [[address]]
+        match = "topic://prices.>"
+        dead_letter = "queue://DLQ.%n.eu"
+        history = 10
+        history_age = "10m"
+        [[forward]]
+        from = "queue://orders.>"
+        to = ["queue://audit", "topic://events"]
+        filter = "region = 'eu'"
+        [[forward]]
+        from = "topic://a"
+        to = "queue://b"
+        keep = false
         [limits]
         max_frame = "256MiB"
         memory = "1GiB"
+        destination_disk = "1GiB"
         [log]
         level = "warn,wharfmq::net=trace"
         format = "json"
@@ -133,15 +158,48 @@ fn a_full_file() {
         max_deliveries: Some(10),
         redelivery_delay: Some(Millis(1000)),
         redelivery_backoff: Some(2.0),
-        dead_letter: Some("DLQ.orders".into()),
+        nack: Some(Nack::DeadLetter),
+        lock_timeout: Some(Millis(30_000)),
+        dead_letter: Some(Grave::Queue("DLQ.orders".into())),
+        expired: Some(Grave::Drop),
         expiry: Some(Millis(4 * 86_400_000)),
         max_messages: Some(1_000_000),
         max_bytes: Some(ByteSize(1 << 30)),
         overflow: Some(Overflow::DropOldest),
         priority: Some(true),
+        groups: Some(Groups::Strict),
+        dedup: Some(Millis(300_000)),
+        dedup_by: Some("order-id".into()),
+        single_active: Some(true),
+        last_value: Some("symbol".into()),
+        paused: Some(true),
+        history: None,
+        history_age: None,
     };
-    assert_eq!(settings.addresses, [expected]);
+    let topics = AddressSettings {
+        pattern: "topic://prices.>".into(),
+        dead_letter: Some(Grave::Around("DLQ.".into(), ".eu".into())),
+        history: Some(10),
+        history_age: Some(Millis(600_000)),
+        ..AddressSettings::default()
+    };
+    assert_eq!(settings.addresses, [expected, topics]);
+    let forward = |from: &str, to: &[&str], filter: Option<&str>, keep| ForwardSettings {
+        from: from.into(),
+        to: to.iter().map(|name| (*name).into()).collect(),
+        filter: filter.map(Into::into),
+        keep,
+    };
+    assert_eq!(
+        settings.forwards,
+        [
+            forward("queue://orders.>", &["queue://audit", "topic://events"], Some("region = 'eu'"), true),
+            forward("topic://a", &["queue://b"], None, false),
+        ]
+    );
     assert_eq!(settings.limits.memory, ByteSize(1 << 30));
+    assert_eq!(settings.limits.destination_memory, ByteSize((1 << 30) / 100 * 25));
+    assert_eq!(settings.limits.destination_disk, Share::Bytes(ByteSize(1 << 30)));
     assert_eq!(settings.log.format, LogFormat::Json);
 }
 
@@ -352,6 +410,11 @@ fn bounds() {
         ("limits.max_connections=0", "refuse all"),
         ("limits.max_connections=-1", "not a whole number"),
         ("limits.memory=1MiB", "outside 16MiB to more"),
+        ("limits.destination_memory=1KiB", "outside 1MiB to more"),
+        ("limits.destination_memory=0%", "is not a share or size"),
+        ("limits.destination_disk=1KiB", "outside 1MiB to more"),
+        ("limits.destination_disk=101%", "is not a share or size"),
+        ("virtual_topics=maybe", "is not a boolean"),
         ("log.level=loud", "`loud` is not a log level"),
         ("log.format=xml", "one of text json"),
         ("store.kind=postgres", "does not keep messages in PostgreSQL yet"),
@@ -365,16 +428,90 @@ fn bounds() {
         ("match = \"orders\"", "does not begin with queue://"),
         ("match = \"queue://a.>.b\"", "`>` can only come last"),
         ("match = \"queue://a*\"", "whole levels"),
-        ("match = \"queue://a\"\nredelivery_backoff = 0.5", "1.0 to 1000"),
-        ("match = \"queue://a\"\nredelivery_backoff = nan", "1.0 to 1000"),
-        ("match = \"queue://a\"\ndead_letter = \"topic://x\"", "is not queue://NAME"),
-        ("match = \"queue://a\"\nmax_messages = 0", "at least 1"),
-        ("match = \"queue://a\"\nmax_bytes = 0", "at least 1B"),
         ("match = \"queue://a\"\n[[address]]\nmatch = \"queue://a\"", "has settings already"),
     ] {
         let problem = Case::file(&format!("[[address]]\n{line}\n")).problem();
         assert!(problem.contains(part), "{line}: {problem}");
     }
+}
+
+/// Each is refused where it stands, by its key and with what it may be.
+#[test]
+fn every_policy_value_out_of_range() {
+    let cases = [
+        ("max_deliveries = 256", "`max_deliveries` goes from 0 to 255"),
+        ("max_deliveries = -1", "-1 is not a whole number"),
+        ("redelivery_delay = \"25h\"", "`redelivery_delay` goes from 0ms to 1d"),
+        ("redelivery_delay = 5", "5 is not a duration"),
+        ("redelivery_backoff = 0.5", "`redelivery_backoff` goes from 1.0 to 1000"),
+        ("redelivery_backoff = 1000.5", "`redelivery_backoff` goes from 1.0 to 1000"),
+        ("redelivery_backoff = nan", "`redelivery_backoff` goes from 1.0 to 1000"),
+        ("nack = \"drop\"", "one of retry dead-letter discard"),
+        ("lock_timeout = \"999ms\"", "`lock_timeout` goes from 1s to 30d"),
+        ("lock_timeout = \"31d\"", "`lock_timeout` goes from 1s to 30d"),
+        ("dead_letter = \"topic://x\"", "`dead_letter`: `topic://x` is neither queue://NAME"),
+        ("dead_letter = \"queue://\"", "neither queue://NAME"),
+        ("dead_letter = \"queue://a.*\"", "neither queue://NAME"),
+        ("dead_letter = \"queue://%n\"", "not alone"),
+        ("expired = \"queue://%n.%n\"", "`%n` may stand once in NAME"),
+        ("expired = \"nowhere\"", "`expired`: `nowhere` is neither queue://NAME"),
+        ("expiry = \"0s\"", "`expiry` is at least 1ms"),
+        ("max_messages = 0", "`max_messages` is at least 1"),
+        ("max_bytes = 0", "`max_bytes` is at least 1B"),
+        ("overflow = \"wait\"", "one of block reject drop-oldest dead-letter"),
+        ("priority = 9", "9 is not a boolean"),
+        ("groups = \"fifo\"", "one of sticky strict none"),
+        ("dedup = \"500ms\"", "`dedup` goes from 1s to 7d"),
+        ("dedup = \"8d\"", "`dedup` goes from 1s to 7d"),
+        ("dedup_by = \"\"", "`dedup_by` is the name of a header, of 1 to 255 bytes"),
+        ("single_active = 1", "1 is not a boolean"),
+        ("last_value = \"a\\nb\"", "`last_value` is the name of a header"),
+        ("paused = \"yes\"", "is not a boolean"),
+        ("history = 0", "`history` goes from 1 to 100000"),
+        ("history = 100_001", "`history` goes from 1 to 100000"),
+        ("history_age = \"0s\"", "`history_age` goes from 1s to 30d"),
+        ("history_age = \"31d\"", "`history_age` goes from 1s to 30d"),
+    ];
+    for (line, part) in cases {
+        let problem = Case::file(&format!("[[address]]\nmatch = \"topic://a\"\n{line}\n")).problem();
+        let (key, _) = line.split_once(" = ").unwrap();
+        let column = key.len() + " = ".len() + 1;
+        assert!(problem.starts_with(&format!("wharfmq.toml:3:{column}: ")), "{line}: {problem}");
+        assert!(problem.contains(part) && problem.contains(key), "{line}: {problem}");
+    }
+    let in_policy = schema::Address::SECTION.keys.iter().filter(|key| key.name != "match");
+    for key in in_policy {
+        assert!(cases.iter().any(|(line, _)| line.split_once(" = ").unwrap().0 == key.name), "{}", key.name);
+    }
+    for key in ["history = 1", "history_age = \"1s\""] {
+        let problem = Case::file(&format!("[[address]]\nmatch = \"queue://a\"\n{key}\n")).problem();
+        assert!(problem.contains("is for topics"), "{problem}");
+    }
+    let case =
+        Case::file("[[address]]\nmatch = \"queue://a\"\nmax_deliveries = 255\nlock_timeout = \"30d\"\n");
+    assert_eq!(case.settings().addresses[0].max_deliveries, Some(255));
+}
+
+#[test]
+fn forwards_are_checked() {
+    let many = format!("from = \"queue://a\"\nto = {:?}", vec!["queue://b"; 101]);
+    for (lines, part) in [
+        ("from = \"orders\"\nto = \"queue://b\"", "wharfmq.toml:2:8: `orders` does not begin with queue://"),
+        ("from = \"queue://a\"\nto = []", "wharfmq.toml:3:6: `to` names 1 to 100"),
+        (&many, "wharfmq.toml:3:6: `to` names 1 to 100"),
+        ("from = \"queue://a\"\nto = [\"queue://b.>\"]", "wharfmq.toml:3:6: `queue://b.>` has a wildcard"),
+        ("from = \"queue://a\"\nto = \"queue://a\"", "forwarded to itself"),
+        (
+            "from = \"queue://a\"\nto = 5",
+            "wharfmq.toml:3:6: `forward.0.to`: 5 is not a text or list of texts",
+        ),
+        ("from = \"queue://a\"", "needs the key `to`"),
+    ] {
+        let problem = Case::file(&format!("[[forward]]\n{lines}\n")).problem();
+        assert!(problem.contains(part), "{lines}: {problem}");
+    }
+    let case = Case::new().set("forward.0.from=queue://a").set("forward.0.to=[\"queue://b\", \"topic://c\"]");
+    assert_eq!(case.settings().forwards[0].to, ["queue://b", "topic://c"]);
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use wharfmq_base::Millis;
+
 use crate::selector::{Properties, Selector, Value};
-use crate::{Address, Kind, Message, MessageId};
+use crate::{Address, Chunk, Kind, Message, MessageId};
 
 /// Reads one header of a head in its publisher's layout. The adapters know the layouts.
 pub type HeadView = for<'a> fn(tag: crate::HeadTag, head: &'a [u8], name: &str) -> Value<'a>;
@@ -14,12 +16,25 @@ pub type HeadView = for<'a> fn(tag: crate::HeadTag, head: &'a [u8], name: &str) 
 pub struct Filter {
     selector: Selector,
     view: HeadView,
+    /// What has to choose a message as well.
+    and: Option<Arc<Self>>,
 }
 
 impl Filter {
     /// A filter that reads headers through `view`.
     pub fn new(selector: Selector, view: HeadView) -> Arc<Self> {
-        Arc::new(Self { selector, view })
+        Arc::new(Self { selector, view, and: None })
+    }
+
+    /// A filter that chooses what this one and another choose.
+    pub fn and(self: &Arc<Self>, other: Option<&Arc<Self>>) -> Arc<Self> {
+        match (other, &self.and) {
+            (None, _) => Arc::clone(self),
+            (Some(other), None) => Arc::new(Self { and: Some(Arc::clone(other)), ..(**self).clone() }),
+            (Some(other), Some(and)) => {
+                Arc::new(Self { and: Some(and.and(Some(other))), ..(**self).clone() })
+            }
+        }
     }
 
     /// The selector.
@@ -27,14 +42,20 @@ impl Filter {
         &self.selector
     }
 
+    /// Whether its selector alone decides.
+    pub const fn is_single(&self) -> bool {
+        self.and.is_none()
+    }
+
     /// Whether a message is one of those it chooses. `deliveries` are those that failed.
     pub fn matches(&self, message: &Message, deliveries: u8) -> bool {
-        self.selector.matches(&self.seen(&message.facts(deliveries)))
+        self.matches_facts(&message.facts(deliveries))
     }
 
     /// Whether a message is one of those it chooses, by its parts.
     pub fn matches_facts(&self, facts: &Facts<'_>) -> bool {
         self.selector.matches(&self.seen(facts))
+            && self.and.as_ref().is_none_or(|and| and.matches_facts(facts))
     }
 
     /// The message as its selector sees it.
@@ -45,7 +66,7 @@ impl Filter {
 
 impl PartialEq for Filter {
     fn eq(&self, other: &Self) -> bool {
-        self.selector == other.selector
+        self.selector == other.selector && self.and == other.and
     }
 }
 
@@ -77,7 +98,7 @@ pub struct Facts<'a> {
 impl Message {
     /// What selectors can ask.
     pub fn facts(&self, deliveries: u8) -> Facts<'_> {
-        let never = self.expires == wharfmq_base::Millis::NEVER;
+        let never = self.expires == Millis::NEVER;
         Facts {
             id: self.id,
             address: &self.address,
@@ -89,6 +110,24 @@ impl Message {
             tag: self.head.tag,
             head: &self.head.bytes,
         }
+    }
+}
+
+impl Chunk {
+    /// What selectors can ask of one of the items, by its number.
+    pub fn facts(&self, index: u32) -> Option<Facts<'_>> {
+        let item = self.items.get(index as usize)?;
+        Some(Facts {
+            id: MessageId(self.first_id + u64::from(index)),
+            address: self.addresses.get(usize::from(item.address))?,
+            persistent: item.qos.is_persistent(),
+            priority: item.priority,
+            received: self.received.0,
+            expires: if item.expires == Millis::NEVER { 0 } else { item.expires.0 },
+            deliveries: 0,
+            tag: item.tag,
+            head: item.head.of(&self.raw),
+        })
     }
 }
 
@@ -121,6 +160,41 @@ impl Properties for Seen<'_> {
             "JMSRedelivered" => Value::Bool(facts.deliveries > 0),
             "JMSXDeliveryCount" => Value::Int(i64::from(facts.deliveries) + 1),
             _ => (self.view)(facts.tag, facts.head, name),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{Head, HeadTag, Notes, Qos, Typing};
+
+    /// A head of lines with a name, a colon and a value.
+    pub(crate) fn lines<'a>(_: HeadTag, head: &'a [u8], name: &str) -> Value<'a> {
+        let lines = std::str::from_utf8(head).unwrap().lines();
+        let mut pairs = lines.filter_map(|line| line.split_once(':'));
+        pairs.find(|(known, _)| *known == name).map_or(Value::Null, |(_, value)| Value::Text(value.into()))
+    }
+
+    pub(crate) fn filter(selector: &str) -> Arc<Filter> {
+        Filter::new(Selector::parse(selector, Typing::Loose).unwrap(), lines)
+    }
+
+    pub(crate) fn message(head: &str) -> Message {
+        Message {
+            id: MessageId(7),
+            address: Arc::new(Address::topic("t")),
+            qos: Qos::AtLeastOnce,
+            priority: 4,
+            retain: false,
+            received: Millis(1),
+            expires: Millis::NEVER,
+            head: Head { tag: HeadTag(1), bytes: Bytes::copy_from_slice(head.as_bytes()) },
+            notes: Notes::default(),
+            terms: None,
+            body: Bytes::new(),
         }
     }
 }

@@ -61,3 +61,13 @@ pub const SELECTOR_LIST_MAX: usize = 1_024;
 /// Bytes of one pattern of `LIKE`. Where `_` follows `%`, matching takes time in proportion to the
 /// pattern times the text.
 pub const SELECTOR_PATTERN_BYTES_MAX: usize = 1_024;
+/// Steps from a destination along forwards, so that those that lead in a circle have an end.
+pub const FORWARD_DEPTH_MAX: usize = 8;
+/// Destinations that one publication reaches by forwards; what lies beyond is not reached.
+pub const FORWARD_STEPS_MAX: usize = 1_024;
+/// Messages of one topic that are kept for subscribers that come later.
+pub const HISTORY_MESSAGES_MAX: u64 = 100_000;
+/// Messages of the past that one subscription is given.
+pub const RECENT_MESSAGES_MAX: usize = 100_000;
+/// Bytes of messages of the past that one subscription is given.
+pub const RECENT_BYTES_MAX: u64 = 16 << 20;

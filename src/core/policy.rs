@@ -4,6 +4,7 @@ use bytestring::ByteString;
 use wharfmq_base::Millis;
 
 use crate::Address;
+use crate::limits::NAME_BYTES_MAX;
 
 /// What happens to a message that a full queue cannot take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +37,12 @@ impl DeadLetter {
         match self {
             Self::Drop => None,
             Self::To(address) => Some(address.clone()),
-            Self::Around(before, after) => Some(Address::queue(format!("{before}{from}{after}"))),
+            Self::Around(before, after) => {
+                // A name near the limit is cut rather than made one that nobody can write.
+                let room = NAME_BYTES_MAX.saturating_sub(before.len() + after.len());
+                let from = &from[..from.floor_char_boundary(room)];
+                Some(Address::queue(format!("{before}{from}{after}")))
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! every part.
 
 mod adapters;
+mod destinations;
 mod resolve;
 
 use std::error::Error;
@@ -13,12 +14,17 @@ use wharfmq_base::Lsn;
 use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog};
 
 use self::adapters::Adapters;
+use self::destinations::Shares;
 use crate::adapters::convert;
-use crate::broker::{Broker, Options, TxLimits};
-use crate::config::Settings;
+use crate::broker::{Broker, Options, Topology, TxLimits};
+use crate::config::entries::Instance;
 use crate::config::settings::StoreKind;
+use crate::config::{Loaded, Problem, Problems, Settings};
 use crate::net::{Hub, Server, reload_certificates};
 use crate::runtime::{Clock, Notice, Stop, handle_signals, notify, raise_open_files};
+
+/// What a queue may always take: a disk that is full at the start may have room again later.
+const SHARE_MIN: u64 = 1 << 20;
 
 /// What made the broker fail, in words for the operator.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -43,6 +49,21 @@ pub fn run(settings: Settings) -> Result<(), Failure> {
             served
         }
     }
+}
+
+/// Names what is wrong with a configuration that only the parts know which it is for.
+///
+/// # Errors
+/// A selector that cannot be read, with the place where it is written.
+pub fn check(loaded: &Loaded) -> Result<(), Problems> {
+    let mut problems = Vec::new();
+    for (n, forward) in loaded.settings.forwards.iter().enumerate() {
+        if let Some(Err(why)) = forward.filter.as_deref().map(destinations::selector) {
+            let at = loaded.entries.origin("forward", &Instance::Number(n), "filter");
+            problems.push(Problem::new(at, format!("`filter`: {why}")));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
 async fn serve(
@@ -77,10 +98,15 @@ fn stop_on_failure(log: Arc<dyn Log>, stop: Arc<Stop>) -> Result<(), Failure> {
 
 /// Opens the log, and the broker over it.
 fn open_broker(settings: &Settings, clock: Clock) -> Result<Arc<Broker>, Failure> {
+    let (log, shares) = open_log(settings)?;
     let options = Options {
-        log: open_log(settings)?,
-        settings: resolve::addresses(&settings.addresses)?,
+        log,
+        settings: destinations::addresses(&settings.addresses, shares)?,
         view: convert::header,
+        topology: Topology {
+            virtual_topics: settings.virtual_topics,
+            forwards: destinations::forwards(&settings.forwards)?,
+        },
         memory: settings.limits.memory.0,
         transactions: TxLimits {
             ops: settings.limits.max_transaction_messages as usize,
@@ -102,13 +128,18 @@ fn open_broker(settings: &Settings, clock: Clock) -> Result<Arc<Broker>, Failure
     Ok(broker)
 }
 
-fn open_log(settings: &Settings) -> Result<Arc<dyn Log>, Failure> {
+/// The log, and how much of it one queue may take.
+fn open_log(settings: &Settings) -> Result<(Arc<dyn Log>, Shares), Failure> {
+    let limits = &settings.limits;
+    let volatile = limits.destination_memory.0.max(SHARE_MIN);
     if settings.store == StoreKind::Memory {
-        return Ok(Arc::new(MemoryLog::new()));
+        return Ok((Arc::new(MemoryLog::new()), Shares { volatile, stored: volatile }));
     }
     let dir = &settings.data_dir;
     std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-    let options =
-        JournalOptions { disk_free_min: settings.limits.disk_free_min.0, ..JournalOptions::new(dir) };
-    Ok(Arc::new(Journal::open(options)?))
+    let options = JournalOptions { disk_free_min: limits.disk_free_min.0, ..JournalOptions::new(dir) };
+    let journal = Journal::open(options)?;
+    let room = journal.room().map_err(|error| format!("{}: {error}", dir.display()))?;
+    let stored = limits.destination_disk.of(room).0.max(SHARE_MIN);
+    Ok((Arc::new(journal), Shares { volatile, stored }))
 }

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wharfmq_core::{Address, DeadLetter, Overflow, PartialPolicy, Pattern, Settings as Addresses};
-
 use super::Failure;
 use crate::config::Settings;
 use crate::config::listener::Protocol;
-use crate::config::settings::{self, AddressSettings};
+use crate::config::settings;
 use crate::net::{ClientAuth, Identity, Limits, ListenerSpec, Proto, Tls, TlsProfile};
 
 /// The bounds of connections.
@@ -75,39 +73,4 @@ fn profile(settings: &Settings, name: &str) -> Result<TlsProfile, Failure> {
             settings::Identity::SanUri => Identity::SanUri,
         },
     })
-}
-
-/// The settings of destinations, as the core has them.
-pub(super) fn addresses(written: &[AddressSettings]) -> Result<Addresses, Failure> {
-    let mut rules = Vec::with_capacity(written.len());
-    for set in written {
-        let pattern = Pattern::parse_canonical(&set.pattern)
-            .map_err(|error| format!("address `{}`: {error}", set.pattern))?;
-        rules.push((pattern, partial(set)));
-    }
-    Ok(Addresses::new(rules))
-}
-
-fn partial(set: &AddressSettings) -> PartialPolicy {
-    PartialPolicy {
-        priority: set.priority,
-        max_messages: set.max_messages,
-        max_bytes: set.max_bytes.map(|bytes| bytes.0),
-        overflow: set.overflow.map(overflow),
-        expiry: set.expiry,
-        max_deliveries: set.max_deliveries.map(|max| u8::try_from(max).unwrap_or(u8::MAX)),
-        redelivery_delay: set.redelivery_delay,
-        redelivery_backoff_permille: set.redelivery_backoff.map(|factor| (factor * 1_000.0) as u32),
-        dead_letter: set.dead_letter.clone().map(|name| DeadLetter::To(Address::queue(name))),
-        ..PartialPolicy::default()
-    }
-}
-
-const fn overflow(written: settings::Overflow) -> Overflow {
-    match written {
-        settings::Overflow::Block => Overflow::Block,
-        settings::Overflow::Reject => Overflow::Reject,
-        settings::Overflow::DropOldest => Overflow::DropOldest,
-        settings::Overflow::DeadLetter => Overflow::DeadLetter,
-    }
 }

@@ -36,6 +36,19 @@ fn check_names_every_error_with_its_place() {
 }
 
 #[test]
+fn check_reads_selectors() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("w.toml");
+    let name = file.display().to_string();
+    let forward = "[[forward]]\nfrom = \"queue://a\"\nto = \"queue://b\"\nfilter = ";
+    fs::write(&file, format!("{forward}\"region = \"\n")).unwrap();
+    run(&format!("config check {name}")).failed(2, &["1 error in", &format!("{name}:4:10: `filter`: ")]);
+    run(&format!("serve --memory --config {name}")).failed(2, &[&format!("{name}:4:10: `filter`: ")]);
+    fs::write(&file, format!("{forward}\"region = 'eu'\"\n")).unwrap();
+    run(&format!("config check {name}")).said(&["no errors"]);
+}
+
+#[test]
 fn explain() {
     run("config explain limits.max_frame").said(&[
         "limits.max_frame",

@@ -1,5 +1,7 @@
 //! CONNECT: the version, the heart-beats, and who the client is.
 
+use std::collections::VecDeque;
+
 use bytes::{Buf, BytesMut};
 use bytestring::ByteString;
 use wharfmq_core::Address;
@@ -80,6 +82,7 @@ impl StompSession {
             cursor: 0,
             spelling: None,
             scratch: BytesMut::new(),
+            replaying: VecDeque::new(),
         })
     }
 }

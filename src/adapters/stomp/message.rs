@@ -8,6 +8,7 @@ use wharfmq_base::Millis;
 use wharfmq_core::{Address, Chunk, Credit, Delivery, HeadTag, Message, Notes, Outcome, Qos, Run, Tags};
 use wharfmq_stomp::{Command, Encoder, FRAME_END, Version, reescape};
 
+use super::replay::Live;
 use super::subs::{Source, Sub};
 use super::{OUT_HIGH, Open};
 use crate::adapters::convert::{self, STOMP, TEXT_LINE};
@@ -49,6 +50,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) deliveries: u8,
     /// See [`Delivery::first_of_group`].
     pub(super) first_of_group: bool,
+    /// Whether it was kept as its topic's last value and comes because of that.
+    pub(super) retained: bool,
 }
 
 /// What the connection lends to the writing of a MESSAGE.
@@ -107,6 +110,15 @@ impl Open {
                 return false;
             }
             let id = chunk.first_id + u64::from(run.start) + (*cursor / every) as u64;
+            match sub.replay.as_ref().map(|replay| replay.on_live(id, chunk.received)) {
+                None | Some(Live::New) => {}
+                Some(Live::NewForEver) => sub.replay = None,
+                Some(Live::Later) => return false,
+                Some(Live::Known) => {
+                    *cursor += 1;
+                    continue;
+                }
+            }
             *cursor += 1;
             if item.expires <= port.now.wall {
                 continue;
@@ -130,6 +142,7 @@ impl Open {
                 qos: item.qos,
                 deliveries: 0,
                 first_of_group: false,
+                retained: false,
             };
             writer.write(sub, ack, &outgoing, port);
             if let Some(group) = sub.group {
@@ -181,6 +194,7 @@ impl<'a> Outgoing<'a> {
             qos: message.qos,
             deliveries,
             first_of_group: false,
+            retained: false,
         }
     }
 }
@@ -233,6 +247,9 @@ impl Writer<'_> {
         put_line(out, b"timestamp:", outgoing.received.0);
         if outgoing.qos.is_persistent() {
             out.extend_from_slice(b"persistent:true\n");
+        }
+        if outgoing.retained {
+            out.extend_from_slice(b"ActiveMQ.Retained:true\n");
         }
     }
 

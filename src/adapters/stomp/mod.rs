@@ -11,6 +11,7 @@ mod group;
 mod message;
 mod options;
 mod receipts;
+mod replay;
 mod send;
 mod subs;
 mod subscribe;
@@ -19,6 +20,8 @@ mod terms;
 mod tests;
 mod transformation;
 mod tx;
+
+use std::collections::VecDeque;
 
 use bytes::{Buf, BytesMut};
 use bytestring::ByteString;
@@ -97,6 +100,8 @@ struct Open {
     cursor: usize,
     spelling: Option<Spelling>,
     scratch: BytesMut,
+    /// Subscriptions that have not been sent all of the past, by their numbers.
+    replaying: VecDeque<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,6 +298,9 @@ impl Open {
             return Ok(());
         }
         let before = port.out.len();
+        if !self.replaying.is_empty() {
+            self.replay_on(port);
+        }
         while port.out.len() < OUT_HIGH
             && let Some(event) = port.events.pop_front()
         {
@@ -309,7 +317,7 @@ impl Open {
                     self.on_made(*sub, queue, port)?;
                     true
                 }
-                // Never asked for by this adapter: the note to itself that a browser has more to send.
+                // No client id is waited for here: a browser has more to look at.
                 CoreEvent::Claimed => {
                     self.browse_on(port);
                     continue;

@@ -140,6 +140,7 @@ impl Open {
                 "transaction" => first(&mut sent.transaction, value),
                 "persistent" => first(&mut sent.persistent, &*value == "true"),
                 "retain" => first(&mut sent.retain, &*value == "true"),
+                "ActiveMQ.Retain" => first(&mut sent.retain, value.eq_ignore_ascii_case("true")),
                 "priority" => first(&mut sent.priority, priority(&value)?),
                 "expires" => first(&mut sent.expires, expires(&value)?),
                 "amq-msg-type" => first(&mut sent.is_text, is_text(&value)?),

@@ -13,6 +13,7 @@ use wharfmq_stomp::AckMode;
 use super::browse::Browser;
 use super::flights::Flights;
 use super::group::Group;
+use super::replay::Replay;
 use crate::broker::{Consumer, Port};
 
 /// Bounds, in milliseconds, of the time for which a client may hold a delivery unsettled.
@@ -46,6 +47,8 @@ pub(super) struct Sub {
     pub(super) bytes: u32,
     /// Acknowledgements that counted as room for more and were then taken back.
     pub(super) debt: u32,
+    /// What a retroactive subscription knows of the past.
+    pub(super) replay: Option<Box<Replay>>,
 }
 
 /// Where a subscription's messages come from.
@@ -87,6 +90,7 @@ impl Sub {
             messages: 0,
             bytes: 0,
             debt: 0,
+            replay: None,
         }
     }
 
@@ -112,6 +116,7 @@ impl Sub {
         match &self.source {
             Source::Queue(consumer) => {
                 port.cancel(consumer, if self.acknowledges() { self.last } else { 0 });
+                port.remove_own(&consumer.queue);
             }
             Source::Topics(patterns) => {
                 patterns.iter().for_each(|pattern| port.unsubscribe(pattern, SubTag(self.tag)));

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use smallvec::SmallVec;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
-use wharfmq_core::{Address, Credit, CreditPool, Kind, Pattern, QueueCell, SubTag};
+use wharfmq_core::{Address, Credit, CreditPool, Filter, Kind, Pattern, QueueCell, SubTag};
 use wharfmq_stomp::{AckMode, Command, Encoder, Frame, Version};
 
 use super::ack::millis;
@@ -17,6 +17,7 @@ use super::elements::{Elements, shown_as};
 use super::fault::Stop;
 use super::group::{Group, Several};
 use super::message::WINDOW_BYTES;
+use super::replay::Replay;
 use super::subs::{LOCK_MS_MAX, LOCK_MS_MIN, Source, Sub};
 use super::{Open, Phase, options, transformation};
 use crate::broker::{Binding, Consumer, Port, Refused, Want, is_temporary};
@@ -46,6 +47,8 @@ struct Asked<'a> {
     lock: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
     transformation: Option<Cow<'a, str>>,
+    /// What the selector chooses; `None` for everything.
+    filter: Option<Arc<Filter>>,
 }
 
 /// A subscription as its source is made.
@@ -72,8 +75,8 @@ impl Open {
         let key = ByteString::from(key);
         let elements = Elements::read(&destination)?;
         asked.take_options(elements.options)?;
-        if asked.selector.as_deref().is_some_and(|selector| !selector.trim().is_empty()) {
-            return Err(Stop::fault("selector is not supported yet: subscribe without it"));
+        if let Some(selector) = asked.selector.as_deref() {
+            asked.filter = port.filter(selector).map_err(Stop::Fault)?;
         }
         asked.transformation.as_deref().map_or(Ok(()), transformation::check_wanted)?;
         if self.subs.tag_of(&key).is_some() {
@@ -84,7 +87,9 @@ impl Open {
         let begun = Begun { tag: self.next_tag()?, key, id, mode };
         let wanted = patterns_of(&elements, port)?;
         match (&wanted.queues[..], wanted.topics.len()) {
-            ([queue], 0) if queue.is_exact() => self.subscribe_queue(&asked, begun, queue.text(), port),
+            ([queue], 0) if queue.is_exact() || port.is_virtual_consumer(queue.text()) => {
+                self.subscribe_queue(&asked, begun, queue.text(), port)
+            }
             ([], _) => self.subscribe_topics(&asked, begun, wanted.topics, port),
             _ => self.subscribe_several(&asked, begun, wanted, port),
         }
@@ -118,7 +123,7 @@ impl Open {
         let (start, from) = self.start_of_queue(begun.id.as_deref(), &queue, port);
         let browses = is_true(asked.browser.as_deref());
         let source = if browses {
-            Source::Browser(Browser::new(queue, port.now.wall))
+            Source::Browser(Browser::new(queue, asked.filter.clone(), port.now.wall))
         } else {
             Source::Queue(consume(&queue, want, port)?)
         };
@@ -144,14 +149,12 @@ impl Open {
         let Some(durable) = &asked.name else {
             let prefetch = asked.prefetch(TOPIC_PREFETCH)?;
             let (start, from) = self.start_of_topics(begun.id.as_deref(), &topics, port);
+            let replay = self.replay(asked, begun.tag);
             let source = direct(asked, begun.tag, topics, port);
             let sub = Sub::new(begun.tag, begun.key, begun.mode, source);
-            self.subs.insert(Sub { start, from, prefetch, ..sub });
+            self.subs.insert(Sub { start, from, prefetch, replay, ..sub });
             return Ok(());
         };
-        if is_true(asked.no_local.as_deref()) {
-            return Err(Stop::fault("activemq.noLocal is not supported for durable subscriptions"));
-        }
         let [topic] = &topics[..] else {
             return Err(Stop::fault("a durable subscription is one to one topic, or to one pattern"));
         };
@@ -161,8 +164,24 @@ impl Open {
             ));
         }
         let prefetch = asked.prefetch(DURABLE_PREFETCH)?;
-        let queue = self.open_durable(durable, topic, port)?;
-        let consumer = consume(&queue, asked.want(SubTag(begun.tag), prefetch, self.who(port))?, port)?;
+        let want = asked.want(SubTag(begun.tag), prefetch, self.who(port))?;
+        let binding = Binding {
+            pattern: topic.clone(),
+            flags: PERSISTENT,
+            no_local: is_true(asked.no_local.as_deref()),
+            filter: asked.filter.clone(),
+            options: Bytes::new(),
+        };
+        let no_local = binding.no_local;
+        let (queue, is_new) = self.open_durable(durable, binding, port)?;
+        if is_new && is_true(asked.retroactive.as_deref()) {
+            port.fill_with_past(&queue)?;
+        }
+        // Nothing is in there that the selector has not chosen.
+        let consumer = consume(&queue, Want { filter: None, ..want }, port)?;
+        if no_local {
+            port.add_own(&queue);
+        }
         let start = self.frame_start(begun.id.as_deref(), None);
         let sub = Sub::new(begun.tag, begun.key, begun.mode, Source::Queue(consumer));
         self.subs.insert(Sub { start, prefetch, durable: Some(queue.name.clone()), ..sub });
@@ -193,33 +212,46 @@ impl Open {
         if !topics.is_empty() {
             let part = self.next_tag()?;
             let (start, from) = self.start_of_topics(id.as_deref(), &topics, port);
+            let replay = self.replay(asked, part);
             let source = direct(asked, part, topics, port);
             self.subs.insert(Sub {
                 start,
                 from,
                 group: Some(tag),
                 prefetch,
+                replay,
                 ..Sub::new(part, key, mode, source)
             });
         }
         self.join_all(tag, &wanted.queues, port)
     }
 
-    /// The queue of a durable subscription. One to another topic under this name is replaced.
-    fn open_durable(&self, name: &str, pattern: &Pattern, port: &mut Port) -> Result<Arc<QueueCell>, Stop> {
+    /// What a subscription to topics will know of the past, if it asks.
+    fn replay(&mut self, asked: &Asked<'_>, tag: u32) -> Option<Box<Replay>> {
+        is_true(asked.retroactive.as_deref()).then(|| {
+            self.replaying.push_back(tag);
+            Box::new(Replay::new(asked.filter.clone()))
+        })
+    }
+
+    /// The queue of a durable subscription. One under this name that takes other messages, by its topic,
+    /// its selector or their sender, is replaced. Answers whether it is new.
+    fn open_durable(
+        &self,
+        name: &str,
+        binding: Binding,
+        port: &mut Port,
+    ) -> Result<(Arc<QueueCell>, bool), Stop> {
         let name = self.durable_name(name)?;
-        let (mut queue, known) = port.open(Class::Durable, &name, true)?;
+        let (queue, known) = port.open_durable(&name, binding.clone())?;
         if queue.lock().queue().consumers().next().is_some() {
             return Err(Stop::fault("the durable subscription is in use"));
         }
-        if known && port.bindings(&queue).iter().any(|binding| binding.pattern != *pattern) {
+        if known && port.bindings(&queue).iter().any(|known| *known != binding) {
             port.delete(&queue)?;
-            (queue, _) = port.open(Class::Durable, &name, true)?;
+            return Ok((port.open_durable(&name, binding)?.0, true));
         }
-        let binding =
-            Binding { pattern: pattern.clone(), flags: PERSISTENT, no_local: false, options: Bytes::new() };
-        port.bind(&queue, binding)?;
-        Ok(queue)
+        Ok((queue, !known))
     }
 
     fn durable_name(&self, name: &str) -> Result<ByteString, Stop> {
@@ -334,7 +366,7 @@ pub(super) fn queue_of(name: &ByteString, port: &mut Port) -> Result<Arc<QueueCe
 fn direct(asked: &Asked<'_>, tag: u32, topics: SmallVec<[Pattern; 1]>, port: &Port) -> Source {
     let no_local = is_true(asked.no_local.as_deref());
     for pattern in &topics {
-        port.subscribe(pattern, SubTag(tag), no_local, false);
+        port.subscribe(pattern, SubTag(tag), no_local, false, asked.filter.clone());
     }
     Source::Topics(topics)
 }
@@ -416,6 +448,7 @@ impl<'a> Asked<'a> {
         };
         let credit = Credit { messages: prefetch, bytes: WINDOW_BYTES };
         let exclusive = is_true(self.exclusive.as_deref());
-        Ok(Want { priority, exclusive, lock, who, ..Want::plain(sub, credit) })
+        let filter = self.filter.clone();
+        Ok(Want { priority, exclusive, filter, lock, who, ..Want::plain(sub, credit) })
     }
 }

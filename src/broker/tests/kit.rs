@@ -18,7 +18,7 @@ use wharfmq_core::{
 use wharfmq_store::sim::SimDisk;
 use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog, RecoverError};
 
-use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, Route, TxLimits, Want};
+use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, Route, Topology, TxLimits, Want};
 
 /// How long a test waits for what another thread of the broker does.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -38,12 +38,23 @@ impl Rig {
     }
 
     fn on_at(log: Arc<dyn Log>, settings: Settings, memory: u64, wall: u64) -> Self {
+        let topology = Topology { virtual_topics: true, ..Topology::default() };
+        Self::tied(log, settings, topology, memory, wall)
+    }
+
+    pub(super) fn tied(
+        log: Arc<dyn Log>,
+        settings: Settings,
+        topology: Topology,
+        memory: u64,
+        wall: u64,
+    ) -> Self {
         let wall = Arc::new(AtomicU64::new(wall));
         let read = Arc::clone(&wall);
         let clock = Arc::new(move || at(read.load(Ordering::Relaxed)));
+        let transactions = TxLimits::default();
         let (broker, _, _) =
-            Broker::open(Options { log, settings, memory, transactions: TxLimits::default(), view, clock })
-                .unwrap();
+            Broker::open(Options { log, settings, topology, memory, transactions, view, clock }).unwrap();
         Self { broker, wall }
     }
 
@@ -172,7 +183,7 @@ impl Rig {
 }
 
 /// Heads of tests are `name=value`, several divided by `;`.
-fn view<'a>(_: HeadTag, head: &'a [u8], name: &str) -> Value<'a> {
+pub(super) fn view<'a>(_: HeadTag, head: &'a [u8], name: &str) -> Value<'a> {
     let text = std::str::from_utf8(head).unwrap();
     let found = text.split(';').find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     found.map_or(Value::Null, |value| Value::Text(value.into()))

@@ -3,6 +3,7 @@
 
 mod crash;
 mod dead_letters;
+mod filters;
 mod kit;
 mod limits;
 mod prepared;
@@ -12,5 +13,6 @@ mod regressions;
 mod space;
 mod temporary;
 mod terms;
+mod topology;
 mod transactions;
 mod watchers;

@@ -1,6 +1,9 @@
 //! Who gets what is sent to a destination.
 
 mod cache;
+mod chosen;
+mod forward;
+mod partial;
 mod pattern;
 mod route;
 mod settings;
@@ -9,7 +12,10 @@ mod table;
 mod trie;
 mod values;
 
+pub use chosen::Chosen;
+pub use forward::Forward;
+pub use partial::{HistoryPolicy, PartialPolicy, PolicyField, PolicyOrigin};
 pub use pattern::{Pattern, Specificity};
-pub use route::{Bound, DirectSub, DirectTarget, Route, merge_flags};
-pub use settings::{PartialPolicy, PolicyField, PolicyOrigin, QueueRole, Settings};
+pub use route::{Bound, Choice, DirectSub, DirectTarget, Route, merge_flags};
+pub use settings::{QueueRole, Settings};
 pub use table::{Direct, Router};

@@ -9,8 +9,9 @@ use bytestring::ByteString;
 use wharfmq_base::{RankedMutex, rank};
 
 use super::cache::Cache;
+use super::forward::Forward;
 use super::pattern::Pattern;
-use super::route::{Bound, DirectSub, DirectTarget, Route, merge_flags};
+use super::route::{Bound, Choice, DirectSub, DirectTarget, Route};
 use super::spread::Spread;
 use super::trie::Trie;
 use super::values::Keyed;
@@ -44,13 +45,14 @@ pub struct Router<Q> {
 }
 
 #[derive(Debug)]
-struct Table<Q> {
+pub(super) struct Table<Q> {
     generation: u64,
     /// Patterns of the last changes, the newest at the end: the one of `generation`.
     changes: VecDeque<Pattern>,
     topics: Trie<Target<Q>>,
     queues: Trie<Target<Q>>,
     names: Spread<ByteString, (QueueId, Q)>,
+    pub(super) forwards: Vec<Forward>,
 }
 
 /// Changes that are remembered, so that a route need not be made anew for those that do not concern it.
@@ -61,8 +63,19 @@ const EVERY_QOS: u8 = Qos::ExactlyOnce as u8;
 
 #[derive(Debug)]
 enum Target<Q> {
-    Direct { outbox: Arc<Outbox>, sub: SubTag, options: u8 },
-    Bound { queue: Q, id: QueueId, flags: u8, no_local: bool },
+    Direct {
+        outbox: Arc<Outbox>,
+        sub: SubTag,
+        options: u8,
+    },
+    Bound {
+        queue: Q,
+        id: QueueId,
+        flags: u8,
+        no_local: bool,
+    },
+    /// In a box, as few have a filter and there may be a million targets.
+    Choosy(Box<(Self, Arc<Filter>)>),
 }
 
 const NO_LOCAL: u8 = 1;
@@ -81,6 +94,16 @@ impl<Q> Keyed for Target<Q> {
         match self {
             Self::Direct { outbox, sub, .. } => TargetKey::Direct(outbox.conn, *sub),
             Self::Bound { id, .. } => TargetKey::Bound(*id),
+            Self::Choosy(inner) => inner.0.key(),
+        }
+    }
+}
+
+impl<Q> Target<Q> {
+    fn choosing(self, filter: Option<Arc<Filter>>) -> Self {
+        match filter {
+            Some(filter) => Self::Choosy(Box::new((self, filter))),
+            None => self,
         }
     }
 }
@@ -100,6 +123,7 @@ impl<Q: Clone> Router<Q> {
             topics: Trie::new(),
             queues: Trie::new(),
             names: Spread::new(),
+            forwards: Vec::new(),
         };
         Self { generation: AtomicU64::new(0), table: RankedMutex::new(table), cache: Cache::new() }
     }
@@ -122,7 +146,7 @@ impl<Q: Clone> Router<Q> {
         }
         let table = self.table.lock();
         if let Some(route) = cached
-            && table.is_untouched_since(route.generation(), address)
+            && table.is_untouched_since(route.generation(), &route)
         {
             route.restamp(table.generation);
             return route;
@@ -133,11 +157,24 @@ impl<Q: Clone> Router<Q> {
         route
     }
 
+    /// Passes what is sent to some destinations on to others, from now on and in place of earlier ones.
+    pub fn set_forwards(&self, forwards: Vec<Forward>) {
+        let mut table = self.table.lock();
+        let before = std::mem::replace(&mut table.forwards, forwards);
+        table.generation += 1;
+        // Concerns every route: none is known to be untouched.
+        table.changes.clear();
+        self.generation.store(table.generation, Ordering::Release);
+        drop(table);
+        drop(before);
+    }
+
     /// Adds a subscription that stores nothing, or replaces the one with the same connection, pattern
     /// and tag. True where it was not there before.
     pub fn subscribe(&self, pattern: &Pattern, direct: Direct) -> bool {
         let options = (u8::from(direct.no_local) * NO_LOCAL) | (u8::from(direct.qos0_only) * QOS0_ONLY);
-        self.put(pattern, Target::Direct { outbox: direct.outbox, sub: direct.sub, options })
+        let target = Target::Direct { outbox: direct.outbox, sub: direct.sub, options };
+        self.put(pattern, target.choosing(direct.filter))
     }
 
     /// Removes one subscription. False where it was not there.
@@ -155,9 +192,18 @@ impl<Q: Clone> Router<Q> {
 
     /// Binds a queue to a pattern, or replaces its binding there. `flags`: the highest quality of
     /// service in the low two bits, the rest is the binder's; see [`merge_flags`]. `no_local`: what the
-    /// queue's own client publishes is not for it. True where the binding was not there before.
-    pub fn bind(&self, pattern: &Pattern, id: QueueId, queue: Q, flags: u8, no_local: bool) -> bool {
-        self.put(pattern, Target::Bound { queue, id, flags, no_local })
+    /// queue's own client publishes is not for it. `filter`: which messages it takes. True where the
+    /// binding was not there before.
+    pub fn bind(
+        &self,
+        pattern: &Pattern,
+        id: QueueId,
+        queue: Q,
+        flags: u8,
+        no_local: bool,
+        filter: Option<Arc<Filter>>,
+    ) -> bool {
+        self.put(pattern, Target::Bound { queue, id, flags, no_local }.choosing(filter))
     }
 
     /// Removes a binding. False where it was not there.
@@ -273,43 +319,73 @@ impl<Q: Clone> Table<Q> {
         }
     }
 
-    fn is_untouched_since(&self, generation: u64, address: &Address) -> bool {
+    fn is_untouched_since(&self, generation: u64, route: &Route<Q>) -> bool {
+        let concerns = |pattern: &Pattern| {
+            pattern.matches_address(&route.address)
+                || route.via.iter().any(|address| pattern.matches_address(address))
+        };
         let missed = self.generation.saturating_sub(generation);
-        missed <= self.changes.len() as u64
-            && !self
-                .changes
-                .iter()
-                .rev()
-                .take(missed as usize)
-                .any(|pattern| pattern.matches_address(address))
+        missed <= self.changes.len() as u64 && !self.changes.iter().rev().take(missed as usize).any(concerns)
     }
 
     fn resolve(&self, address: &Arc<Address>) -> Route<Q> {
-        let mut subs = Vec::new();
-        let mut queues = Vec::new();
+        let mut found = Found { subs: Vec::new(), queues: Vec::new() };
+        let via = self.reach(address, &mut found);
+        let Found { subs, queues } = found;
+        Route::new(Arc::clone(address), merge_subs(subs), merge_queues(queues), via, self.generation)
+    }
+
+    /// Whatever stands at one destination itself, as far as a filter chooses.
+    pub(super) fn find<'a>(
+        &'a self,
+        address: &Address,
+        filter: Option<&Arc<Filter>>,
+        found: &mut Found<'a, Q>,
+    ) {
         if address.kind == Kind::Queue
             && let Some((id, queue)) = self.names.get(&address.name)
         {
-            queues.push(Bound {
+            found.queues.push(Bound {
                 id: *id,
                 queue: queue.clone(),
                 flags: EVERY_QOS,
                 own_flags: Some(EVERY_QOS),
+                choices: choices(EVERY_QOS, false, filter),
             });
         }
-        self.trie(address.kind).for_each_match(&address.name, |target| match target {
+        self.trie(address.kind).for_each_match(&address.name, |target| found.add(target, filter));
+    }
+}
+
+/// What matches a name, before what belongs together is merged.
+pub(super) struct Found<'a, Q> {
+    subs: Vec<(&'a Arc<Outbox>, DirectSub)>,
+    queues: Vec<Bound<Q>>,
+}
+
+impl<'a, Q: Clone> Found<'a, Q> {
+    fn add(&mut self, target: &'a Target<Q>, filter: Option<&Arc<Filter>>) {
+        match target {
             Target::Direct { outbox, sub, options } => {
                 let no_local = options & NO_LOCAL != 0;
                 let qos0_only = options & QOS0_ONLY != 0;
-                subs.push((outbox, DirectSub { sub: *sub, no_local, qos0_only }));
+                let filter = filter.cloned();
+                self.subs.push((outbox, DirectSub { sub: *sub, no_local, qos0_only, filter }));
             }
             Target::Bound { queue, id, flags, no_local } => {
-                let own_flags = (!no_local).then_some(*flags);
-                queues.push(Bound { id: *id, queue: queue.clone(), flags: *flags, own_flags });
+                let (flags, no_local) = (*flags, *no_local);
+                let own_flags = (!no_local).then_some(flags);
+                let choices = choices(flags, no_local, filter);
+                self.queues.push(Bound { id: *id, queue: queue.clone(), flags, own_flags, choices });
             }
-        });
-        Route::new(Arc::clone(address), merge_subs(subs), merge_queues(queues), self.generation)
+            Target::Choosy(inner) => self.add(&inner.0, Some(&inner.1.and(filter))),
+        }
     }
+}
+
+fn choices(flags: u8, no_local: bool, filter: Option<&Arc<Filter>>) -> Option<Box<[Choice]>> {
+    let filter = Some(Arc::clone(filter?));
+    Some(Box::from([Choice { flags, no_local, filter }]))
 }
 
 /// One target for each connection, with all its subscriptions.
@@ -320,7 +396,7 @@ fn merge_subs(mut subs: Vec<(&Arc<Outbox>, DirectSub)>) -> Vec<DirectTarget> {
         match targets.last_mut() {
             Some(last) if last.outbox.conn == outbox.conn => match last.subs.last_mut() {
                 // One tag under two patterns that match: what either takes is taken.
-                Some(same) if same.sub == sub.sub => {
+                Some(same) if same.sub == sub.sub && same.filter == sub.filter => {
                     same.no_local &= sub.no_local;
                     same.qos0_only &= sub.qos0_only;
                 }
@@ -333,17 +409,13 @@ fn merge_subs(mut subs: Vec<(&Arc<Outbox>, DirectSub)>) -> Vec<DirectTarget> {
     targets
 }
 
-/// One entry for each queue, with the flags of all its bindings.
+/// One entry for each queue, of all its bindings.
 fn merge_queues<Q>(mut queues: Vec<Bound<Q>>) -> Vec<Bound<Q>> {
     queues.sort_by_key(|bound| bound.id);
     queues.dedup_by(|next, kept| {
         let same = next.id == kept.id;
         if same {
-            kept.flags = merge_flags(kept.flags, next.flags);
-            kept.own_flags = match (kept.own_flags, next.own_flags) {
-                (Some(a), Some(b)) => Some(merge_flags(a, b)),
-                (a, b) => a.or(b),
-            };
+            kept.merge(next);
         }
         same
     });

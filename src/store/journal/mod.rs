@@ -262,6 +262,16 @@ impl Journal {
         Ok(Self { shared: Arc::new(shared), threads: Mutex::default() })
     }
 
+    /// Bytes that the journal has or could have on its disk: what it takes now and what is free, without
+    /// what is to stay free.
+    pub fn room(&self) -> io::Result<u64> {
+        let disk = &self.shared.disk;
+        // Whatever cannot be opened is none of the journal's files.
+        let sizes = disk.list()?.into_iter().filter_map(|name| disk.open(&name, false).ok()?.size().ok());
+        let bytes = sizes.fold(disk.free()?, u64::saturating_add);
+        Ok(bytes.saturating_sub(self.shared.options.low_mark()))
+    }
+
     /// The median duration of the latest syncs, in microseconds; 0 before the first.
     pub fn sync_median_us(&self) -> u32 {
         self.shared.sync_times.median_us()

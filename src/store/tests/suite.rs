@@ -282,3 +282,21 @@ fn logs_can_be_shared() {
     fn shared(_: Arc<dyn Log>) {}
     shared(Arc::new(MemoryLog::new()));
 }
+
+#[test]
+fn the_room_of_a_journal_includes_what_it_takes() {
+    let disk = SimDisk::new(1);
+    disk.set_capacity(1 << 20);
+    let options = JournalOptions {
+        segment_bytes: 64 << 10,
+        disk_free_min: 256 << 10,
+        ..JournalOptions::new("/simulated")
+    };
+    let log = Journal::open_on(Arc::new(disk), options).unwrap();
+    let room = (1 << 20) - (256 << 10);
+    assert_eq!(log.room().unwrap(), room);
+    recovered(&log);
+    append(&log, &[7; 10_000], 1);
+    log.close().unwrap();
+    assert_eq!(log.room().unwrap(), room);
+}

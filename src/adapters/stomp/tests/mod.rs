@@ -2,13 +2,16 @@ mod acks;
 mod basics;
 mod composite;
 mod crossing;
+mod selectors;
 mod subscriptions;
 mod temporary;
 mod terms;
+mod topology;
 mod transactions;
 mod wildcards;
 
 use wharfmq_base::Millis;
+use wharfmq_core::Settings;
 use wharfmq_stomp::{Command, Decoded, Limits, Scan, Version, decode};
 
 use super::{StompOptions, StompSession};
@@ -50,6 +53,10 @@ impl Got {
 impl Bench {
     fn new() -> Self {
         Self(TestBroker::new())
+    }
+
+    fn with(settings: Settings) -> Self {
+        Self(TestBroker::with(settings))
     }
 
     fn client(&self, session: impl Session + 'static) -> Client<'_> {
