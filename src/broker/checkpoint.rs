@@ -26,8 +26,8 @@ impl Broker {
             let define =
                 record::Define { queue: cell.id, class: cell.class, durable: true, name: &cell.name };
             writer.define(&define);
-            for binding in self.bindings.of(cell.id) {
-                writer.bind(&binding.record(cell.id));
+            for kept in self.bindings.kept(cell.id) {
+                writer.bind(&kept.record(cell.id));
             }
         }
         for owner in self.states.owners() {

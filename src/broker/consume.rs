@@ -64,14 +64,21 @@ impl Want {
 
 impl Port {
     /// Subscribes to a topic pattern without storing anything: what it matches comes as
-    /// [`wharfmq_core::CoreEvent::Chunk`].
+    /// [`wharfmq_core::CoreEvent::Chunk`]. `filter`: which messages it takes, `None` for all.
     ///
     /// What [`Port::may_subscribe`] refuses is subscribed to nothing.
-    pub fn subscribe(&self, pattern: &Pattern, sub: SubTag, no_local: bool, qos0_only: bool) {
+    pub fn subscribe(
+        &self,
+        pattern: &Pattern,
+        sub: SubTag,
+        no_local: bool,
+        qos0_only: bool,
+        filter: Option<Arc<Filter>>,
+    ) {
         if self.may_subscribe(pattern).is_err() {
             return;
         }
-        let direct = Direct { outbox: Arc::clone(&self.outbox), sub, no_local, qos0_only, filter: None };
+        let direct = Direct { outbox: Arc::clone(&self.outbox), sub, no_local, qos0_only, filter };
         self.broker.router.subscribe(pattern, direct);
     }
 

@@ -9,16 +9,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use wharfmq_base::{Location, Lsn, Millis};
 use wharfmq_core::record::{self, Class, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
-    Address, Admission, Arrival, Bound, Chunk, ConnId, CoreEvent, DirectTarget, Entry, GroupId, Head, Item,
-    Kind, Message, MessageId, Notes, Order, Outbox, QueueCell, QueueId, Run, Terms, limits,
+    Address, Admission, Arrival, Bound, Chosen, Chunk, CoreEvent, Entry, GroupId, Head, Item, Kind, Message,
+    MessageId, Notes, Order, Outbox, QueueCell, QueueId, Terms, limits,
 };
 use wharfmq_store::{AppendError, Batch};
 
 use super::identity::{First, Firsts};
+use super::parts::{Parts, each_chosen, parts};
 use super::settle::{EVERYWHERE, SettledInTx};
 use super::stage::{Stage, StagedRun, expiry};
 use super::{Broker, Now, Refused};
@@ -46,8 +47,8 @@ pub(super) struct Flushed {
 pub(super) struct Flusher<'a> {
     pub(super) outbox: &'a Arc<Outbox>,
     pub(super) now: Now,
-    /// The queue of the connection's own session, which may not want what it publishes itself.
-    pub(super) own: Option<QueueId>,
+    /// The queues of the connection's own, which may not want what it publishes itself.
+    pub(super) own: &'a [QueueId],
     /// Whether a full queue is an answer rather than something to wait for.
     pub(super) refuse_when_full: bool,
     /// Whether one refusal is a refusal of everything, as in a transaction.
@@ -185,8 +186,10 @@ impl Broker {
     ) -> Admitted {
         let mut targets: SmallVec<[(u32, u8); 2]> = SmallVec::new();
         for (bound, &slot) in run.route.queues.iter().zip(slots) {
-            let flags = bound.taking(by.own == Some(bound.id)).filter(|_| bound.queue.keeps(message.qos));
-            let Some(flags) = flags else { continue };
+            if !bound.queue.keeps(message.qos) {
+                continue;
+            }
+            let Some(flags) = bound.taking(by.own.contains(&bound.id), message) else { continue };
             if !bound.queue.may_refuse() && !bound.queue.policy.drops_duplicates() {
                 targets.push((slot, flags));
                 continue;
@@ -342,23 +345,34 @@ impl Broker {
         let addresses = stage.addresses();
         let Stage { items, runs, .. } = stage;
         let chunk = Arc::new(Chunk { raw, items, addresses, received: by.now.wall, first_id });
+        let from = by.outbox.conn;
         for run in &runs {
+            let chosen = run.route.chosen.as_deref();
             for target in &run.route.direct {
-                for part in parts(&chunk, run, target, by.outbox.conn) {
-                    self.hand_over(&target.outbox, &chunk, part, done);
+                if chosen.is_some() && Chosen::covers(target) {
+                    continue;
                 }
+                self.hand_over(&target.outbox, &chunk, parts(&chunk, run, target, from), done);
+            }
+            if let Some(chosen) = chosen {
+                each_chosen(&chunk, run, chosen, from, |target, parts| {
+                    self.hand_over(&target.outbox, &chunk, parts, done);
+                });
             }
         }
     }
 
-    fn hand_over(&self, outbox: &Arc<Outbox>, chunk: &Arc<Chunk>, run: Run, done: &mut Flushed) {
+    fn hand_over(&self, outbox: &Arc<Outbox>, chunk: &Arc<Chunk>, parts: Parts, done: &mut Flushed) {
+        if parts.is_empty() {
+            return;
+        }
         if outbox.bytes() > limits::OUTBOX_HARD_BYTES {
-            let messages = (run.end - run.start) as usize;
+            let messages = parts.iter().map(|run| (run.end - run.start) as usize).sum();
             outbox.count_dropped(messages);
             self.counters.dropped_slow(messages as u64);
             return;
         }
-        outbox.push(CoreEvent::Chunk(Arc::clone(chunk), run));
+        outbox.push_all(parts.into_iter().map(|run| CoreEvent::Chunk(Arc::clone(chunk), run)));
         if outbox.holds_back() && !done.slow.iter().any(|slow| Arc::ptr_eq(slow, outbox)) {
             done.slow.push(Arc::clone(outbox));
         }
@@ -556,23 +570,4 @@ fn queue_limit(run: &StagedRun) -> Millis {
         Some(bound) if run.route.address.kind == Kind::Queue => bound.queue.policy.expiry,
         _ => Millis::NEVER,
     }
-}
-
-/// The parts of a run that one connection gets: all of it, unless some of its subscriptions are choosy.
-fn parts(chunk: &Chunk, run: &StagedRun, target: &DirectTarget, from: ConnId) -> SmallVec<[Run; 1]> {
-    if target.subs.iter().all(|sub| !sub.no_local && !sub.qos0_only) {
-        let subs = target.subs.iter().map(|sub| sub.sub).collect();
-        return smallvec![Run { start: run.start, end: run.end, subs }];
-    }
-    let mut parts: SmallVec<[Run; 1]> = SmallVec::new();
-    for index in run.start..run.end {
-        let Some(item) = chunk.items.get(index as usize) else { break };
-        let subs = target.taking(from, item.qos);
-        match parts.last_mut() {
-            _ if subs.is_empty() => {}
-            Some(part) if part.end == index && part.subs == subs => part.end = index + 1,
-            _ => parts.push(Run { start: index, end: index + 1, subs }),
-        }
-    }
-    parts
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use bytestring::ByteString;
+use smallvec::SmallVec;
 use wharfmq_base::{Lsn, Millis, Pressure};
 use wharfmq_core::record::Class;
 use wharfmq_core::{ConnId, CoreEvent, Item, Outbox, QueueCell, QueueId, Terms, Token, limits};
@@ -69,7 +70,7 @@ pub struct Port {
     /// Patterns watched with [`Port::watch_queues`].
     pub(super) watches: usize,
     peer: Arc<Peer>,
-    own: Option<QueueId>,
+    pub(super) own: SmallVec<[QueueId; 2]>,
     /// `None` while nothing is staged: most connections are idle.
     stage: Option<Box<Stage>>,
     parked: Option<Box<(Stage, Bytes)>>,
@@ -112,7 +113,7 @@ impl Port {
             temporaries: None,
             watches: 0,
             peer,
-            own: None,
+            own: SmallVec::new(),
             stage: None,
             parked: None,
             retry_at: None,
@@ -222,7 +223,7 @@ impl Port {
         let by = Flusher {
             outbox: &self.outbox,
             now: self.now,
-            own: self.own,
+            own: &self.own,
             refuse_when_full: !self.consumers.is_empty(),
             atomic: false,
         };
@@ -312,6 +313,12 @@ impl Port {
         }
     }
 
+    /// Has the session offered its events once more, after other connections had their turn: it finds
+    /// [`CoreEvent::Claimed`] among them.
+    pub fn call_again(&self) {
+        self.outbox.push(CoreEvent::Claimed);
+    }
+
     /// Reports events of `bytes` as turned into output, so that their publishers may go on.
     pub fn taken(&self, bytes: usize) {
         self.outbox.taken(bytes);
@@ -376,7 +383,18 @@ impl Port {
     /// Names the queue of the connection's own session, for subscriptions that don't want what the
     /// client publishes itself.
     pub fn set_own(&mut self, queue: Option<&QueueCell>) {
-        self.own = queue.map(|cell| cell.id);
+        self.own = queue.map(|cell| cell.id).into_iter().collect();
+    }
+
+    /// Adds a queue of the connection's own; see [`Port::set_own`].
+    pub fn add_own(&mut self, queue: &QueueCell) {
+        self.remove_own(queue);
+        self.own.push(queue.id);
+    }
+
+    /// What the connection publishes may go to this queue again.
+    pub fn remove_own(&mut self, queue: &QueueCell) {
+        self.own.retain(|own| *own != queue.id);
     }
 
     /// Gives buffers back while there is nothing to do.

@@ -11,7 +11,7 @@ use wharfmq_core::{
 };
 use wharfmq_store::AppendError;
 
-use super::{Broker, Port, Route, TEMPORARIES_MAX, is_temporary, prepared, temporary};
+use super::{Binding, Broker, Port, Route, TEMPORARIES_MAX, is_temporary, prepared, temporary};
 
 /// Why a destination cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,19 +61,6 @@ impl From<AppendError> for Refused {
     fn from(error: AppendError) -> Self {
         Self::Log(error)
     }
-}
-
-/// A binding of a durable queue to a topic pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding {
-    /// What it matches.
-    pub pattern: Pattern,
-    /// The binding's word for the consumer; low two bits: the highest quality of service.
-    pub flags: u8,
-    /// Whether what the queue's own client publishes is left out.
-    pub no_local: bool,
-    /// The session's own options, opaque to the broker.
-    pub options: Bytes,
 }
 
 impl Port {
@@ -225,7 +212,7 @@ impl Broker {
             binding.record(queue.id).encode(&mut payload);
             self.append_one(kind::BIND, &payload)?;
         }
-        self.router.bind(&binding.pattern, queue.id, Arc::clone(queue), binding.flags, binding.no_local);
+        self.route_binding(queue, &binding);
         let known = self.bindings.put(queue.id, binding);
         drop(gate);
         Ok(known)
@@ -302,20 +289,5 @@ impl Broker {
         batch.reserved();
         batch.push(kind, &[], 0, &[payload]);
         self.log.append(&mut batch).map(|placed| placed.lsn)
-    }
-}
-
-/// Set in a binding's flags in the log where the queue's own client is left out.
-const NO_LOCAL: u8 = 0x80;
-
-impl Binding {
-    pub(super) fn record(&self, queue: QueueId) -> record::Bind<'_> {
-        let flags = self.flags & !NO_LOCAL | if self.no_local { NO_LOCAL } else { 0 };
-        let (kind, pattern) = (self.pattern.kind(), self.pattern.text());
-        record::Bind { queue, kind, pattern, flags, options: &self.options }
-    }
-
-    pub(super) const fn from_wire(pattern: Pattern, flags: u8, options: Bytes) -> Self {
-        Self { pattern, flags: flags & !NO_LOCAL, no_local: flags & NO_LOCAL != 0, options }
     }
 }

@@ -18,7 +18,8 @@ use wharfmq_core::record::{
 use wharfmq_core::{Arrival, Entry, Kept, Order, Pattern, QueueCell, QueueId, record};
 use wharfmq_store::{RecoverError, Visitor};
 
-use super::{Binding, Broker};
+use super::Broker;
+use super::bindings::Kept as KeptBinding;
 
 /// What is being gathered.
 #[derive(Default)]
@@ -38,7 +39,7 @@ pub(super) struct Rebuild {
 #[derive(Default)]
 struct Content {
     define: Option<(Class, ByteString)>,
-    bindings: Vec<Binding>,
+    bindings: Vec<KeptBinding>,
     states: BTreeMap<Bytes, Bytes>,
     /// Runs of the orders that the checkpoint names, ascending.
     live: Vec<(Order, Order)>,
@@ -118,8 +119,8 @@ impl Visitor for Rebuild {
             (Record::Unbind(unbind), true) => {
                 let content = self.content(unbind.queue);
                 let gone =
-                    |b: &Binding| b.pattern.kind() == unbind.kind && b.pattern.text() == unbind.pattern;
-                content.bindings.retain(|binding| !gone(binding));
+                    |pattern: &Pattern| pattern.kind() == unbind.kind && pattern.text() == unbind.pattern;
+                content.bindings.retain(|binding| !gone(binding.pattern()));
             }
             (Record::State(state), true) => self.remember(&state),
             (Record::Purge(queue, upto), true) => {
@@ -144,10 +145,9 @@ impl Rebuild {
     fn bind(&mut self, bind: &Bind<'_>) -> Result<(), RecoverError> {
         let pattern = Pattern::parse(bind.kind, bind.pattern)
             .map_err(|error| RecoverError::Meaning(error.to_string()))?;
-        let binding = Binding::from_wire(pattern, bind.flags, Bytes::copy_from_slice(bind.options));
         let bindings = &mut self.content(bind.queue).bindings;
-        bindings.retain(|known| known.pattern != binding.pattern);
-        bindings.push(binding);
+        bindings.retain(|known| *known.pattern() != pattern);
+        bindings.push(KeptBinding::from_wire(pattern, bind));
         Ok(())
     }
 
@@ -233,8 +233,7 @@ impl Rebuild {
                 let _ = broker.router.define_queue(&name, id, Arc::clone(&cell));
             }
             for binding in std::mem::take(&mut content.bindings) {
-                broker.router.bind(&binding.pattern, id, Arc::clone(&cell), binding.flags, binding.no_local);
-                broker.bindings.put(id, binding);
+                broker.restore_binding(&cell, binding);
             }
             for (key, value) in std::mem::take(&mut content.states) {
                 broker.states.set(id, key, Some(value));

@@ -237,8 +237,13 @@ impl Port {
         for settled in settles.iter_mut().filter(|settled| settled.is_accepted()) {
             settled.orders = settled.stored_orders();
         }
-        let by =
-            Flusher { outbox: &self.outbox, now: self.now, own: None, refuse_when_full: true, atomic: true };
+        let by = Flusher {
+            outbox: &self.outbox,
+            now: self.now,
+            own: &self.own,
+            refuse_when_full: true,
+            atomic: true,
+        };
         let mut flushed = self.broker.flush(stage, raw, &by, settles);
         // What one send was refused for, the whole was refused for.
         flushed.refused.truncate(1);

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use wharfmq_base::Millis;
+
 use crate::selector::{Properties, Selector, Value};
-use crate::{Address, Kind, Message, MessageId};
+use crate::{Address, Chunk, Kind, Message, MessageId};
 
 /// Reads one header of a head in its publisher's layout. The adapters know the layouts.
 pub type HeadView = for<'a> fn(tag: crate::HeadTag, head: &'a [u8], name: &str) -> Value<'a>;
@@ -77,7 +79,7 @@ pub struct Facts<'a> {
 impl Message {
     /// What selectors can ask.
     pub fn facts(&self, deliveries: u8) -> Facts<'_> {
-        let never = self.expires == wharfmq_base::Millis::NEVER;
+        let never = self.expires == Millis::NEVER;
         Facts {
             id: self.id,
             address: &self.address,
@@ -89,6 +91,24 @@ impl Message {
             tag: self.head.tag,
             head: &self.head.bytes,
         }
+    }
+}
+
+impl Chunk {
+    /// What selectors can ask of one of the items, by its number.
+    pub fn facts(&self, index: u32) -> Option<Facts<'_>> {
+        let item = self.items.get(index as usize)?;
+        Some(Facts {
+            id: MessageId(self.first_id + u64::from(index)),
+            address: self.addresses.get(usize::from(item.address))?,
+            persistent: item.qos.is_persistent(),
+            priority: item.priority,
+            received: self.received.0,
+            expires: if item.expires == Millis::NEVER { 0 } else { item.expires.0 },
+            deliveries: 0,
+            tag: item.tag,
+            head: item.head.of(&self.raw),
+        })
     }
 }
 
@@ -121,6 +141,41 @@ impl Properties for Seen<'_> {
             "JMSRedelivered" => Value::Bool(facts.deliveries > 0),
             "JMSXDeliveryCount" => Value::Int(i64::from(facts.deliveries) + 1),
             _ => (self.view)(facts.tag, facts.head, name),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{Head, HeadTag, Notes, Qos, Typing};
+
+    /// A head of lines with a name, a colon and a value.
+    pub(crate) fn lines<'a>(_: HeadTag, head: &'a [u8], name: &str) -> Value<'a> {
+        let lines = std::str::from_utf8(head).unwrap().lines();
+        let mut pairs = lines.filter_map(|line| line.split_once(':'));
+        pairs.find(|(known, _)| *known == name).map_or(Value::Null, |(_, value)| Value::Text(value.into()))
+    }
+
+    pub(crate) fn filter(selector: &str) -> Arc<Filter> {
+        Filter::new(Selector::parse(selector, Typing::Loose).unwrap(), lines)
+    }
+
+    pub(crate) fn message(head: &str) -> Message {
+        Message {
+            id: MessageId(7),
+            address: Arc::new(Address::topic("t")),
+            qos: Qos::AtLeastOnce,
+            priority: 4,
+            retain: false,
+            received: Millis(1),
+            expires: Millis::NEVER,
+            head: Head { tag: HeadTag(1), bytes: Bytes::copy_from_slice(head.as_bytes()) },
+            notes: Notes::default(),
+            terms: None,
+            body: Bytes::new(),
         }
     }
 }

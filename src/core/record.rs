@@ -13,7 +13,7 @@
 //! | [`kind::COUNTED`] | queue; until the end: order as the signed difference to the one before, count u8 |
 //! | [`kind::DEFINE`] | queue; class u8; flags u8 (0 durable); name to the end |
 //! | [`kind::UNDEFINE`] | queue |
-//! | [`kind::BIND`] | queue; kind u8 (0 queue, 1 topic); flags u8; pattern text; options to the end |
+//! | [`kind::BIND`] | queue; kind u8 (bit 0: 0 queue, 1 topic; 1 has a selector; 2 its typing is loose); flags u8; pattern text; selector text if there is one; options to the end |
 //! | [`kind::UNBIND`] | queue; kind u8; pattern to the end |
 //! | [`kind::STATE`] | owner; flags u8 (0 value, else gone); key bytes; value to the end |
 //! | [`kind::PURGE`] | queue; order |

@@ -137,7 +137,7 @@ impl Open {
         let pattern = sub.pattern.clone();
         let bound = if sub.qos.is_persistent() {
             let (flags, no_local) = (sub.flags(), sub.no_local);
-            port.bind(&queue, Binding { pattern, flags, no_local, options: Bytes::new() })
+            port.bind(&queue, Binding { pattern, flags, no_local, filter: None, options: Bytes::new() })
         } else {
             port.unbind(&queue, &pattern)
         };
@@ -147,7 +147,7 @@ impl Open {
     /// Has messages come straight to the connection: all of them, or those that the queue does not keep.
     fn begin_live(&self, tag: SubTag, sub: &Subscription, port: &Port) {
         let queued = self.queue.is_some() && sub.qos.is_persistent();
-        port.subscribe(&sub.pattern, tag, sub.no_local, queued);
+        port.subscribe(&sub.pattern, tag, sub.no_local, queued, None);
     }
 
     /// Ends what a subscription does while its client is connected.
@@ -178,7 +178,7 @@ impl Open {
         for _ in 0..8 {
             let (queue, _) = port.open(Class::Shared, &name, false).map_err(|_| Reason::QUOTA_EXCEEDED)?;
             let pattern = sub.pattern.clone();
-            let binding = Binding { pattern, flags: 2, no_local: false, options: Bytes::new() };
+            let binding = Binding { pattern, flags: 2, no_local: false, filter: None, options: Bytes::new() };
             port.bind(&queue, binding).map_err(|_| Reason::UNSPECIFIED_ERROR)?;
             let member = port.consume(&queue, self.want(tag)).map_err(|_| Reason::QUOTA_EXCEEDED)?;
             if !queue.lock().is_deleted() {

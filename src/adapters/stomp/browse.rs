@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use wharfmq_base::Millis;
-use wharfmq_core::{CoreEvent, Order, QueueCell};
+use wharfmq_core::{CoreEvent, Entry, Filter, Message, Order, QueueCell};
 
 use super::message::{Outgoing, Writer};
 use super::subs::{Source, Sub};
@@ -13,10 +13,15 @@ use crate::broker::Port;
 
 /// Messages looked at in one step.
 const STEP: usize = 16;
+/// Messages looked at before other connections have their turn: a selector may choose none of them.
+const TURN: usize = 16 * STEP;
 
 /// Where a browser stands.
+#[derive(Clone)]
 pub(super) struct Browser {
     queue: Arc<QueueCell>,
+    /// Which messages it shows; `None` for all.
+    filter: Option<Arc<Filter>>,
     next: Order,
     /// What came later than this is not shown, so that a busy queue has an end.
     until: Millis,
@@ -24,8 +29,14 @@ pub(super) struct Browser {
 }
 
 impl Browser {
-    pub(super) const fn new(queue: Arc<QueueCell>, now: Millis) -> Self {
-        Self { queue, next: Order(0), until: now, ended: false }
+    pub(super) const fn new(queue: Arc<QueueCell>, filter: Option<Arc<Filter>>, now: Millis) -> Self {
+        Self { queue, filter, next: Order(0), until: now, ended: false }
+    }
+
+    fn shows(&self, entry: &Entry, message: &Message, now: Millis) -> bool {
+        message.received <= self.until
+            && entry.expires > now
+            && self.filter.as_ref().is_none_or(|filter| filter.matches(message, entry.deliveries))
     }
 }
 
@@ -41,43 +52,36 @@ impl Open {
             if browser.ended {
                 continue;
             }
-            let (queue, until, mut next) = (Arc::clone(&browser.queue), browser.until, browser.next);
-            let ended = show(sub, &queue, until, &mut next, &mut writer, port);
-            if let Source::Browser(browser) = &mut sub.source {
-                (browser.next, browser.ended) = (next, ended);
-            }
-            unfinished |= !ended;
+            let mut browser = browser.clone();
+            show(sub, &mut browser, &mut writer, port);
+            unfinished |= !browser.ended;
+            sub.source = Source::Browser(browser);
         }
-        if unfinished {
+        if unfinished && port.out.len() >= OUT_HIGH {
             port.events.push_back(CoreEvent::Claimed);
+        } else if unfinished {
+            port.call_again();
         }
     }
 }
 
-/// Shows one browser's messages from `next` on; whether that was all.
-fn show(
-    sub: &Sub,
-    queue: &Arc<QueueCell>,
-    until: Millis,
-    next: &mut Order,
-    writer: &mut Writer<'_>,
-    port: &mut Port,
-) -> bool {
-    while port.out.len() < OUT_HIGH {
-        let found = port.browse(queue, *next, STEP);
-        let fresh = found.last().is_none_or(|(_, message)| message.received > until);
+/// Shows a browser's next messages, as many as there is room for and a turn allows.
+fn show(sub: &Sub, browser: &mut Browser, writer: &mut Writer<'_>, port: &mut Port) {
+    let mut seen = 0;
+    while port.out.len() < OUT_HIGH && seen < TURN {
+        let found = port.browse(&browser.queue, browser.next, STEP);
+        browser.ended = found.last().is_none_or(|(_, message)| message.received > browser.until);
+        seen += found.len();
         for (entry, message) in &found {
-            *next = Order(entry.order.0 + 1);
-            if message.received <= until && entry.expires > port.now.wall {
+            browser.next = Order(entry.order.0 + 1);
+            if browser.shows(entry, message, port.now.wall) {
                 writer.write(sub, None, &Outgoing::of(message, entry.deliveries), port);
             }
         }
-        if fresh {
-            port.out.with(|out| put_end(sub, out));
-            return true;
+        if browser.ended {
+            return port.out.with(|out| put_end(sub, out));
         }
     }
-    false
 }
 
 /// The MESSAGE that says there is no more, as ActiveMQ sends it.

@@ -309,7 +309,7 @@ impl Open {
                     self.on_made(*sub, queue, port)?;
                     true
                 }
-                // Never asked for by this adapter: the note to itself that a browser has more to send.
+                // No client id is waited for here: a browser has more to look at.
                 CoreEvent::Claimed => {
                     self.browse_on(port);
                     continue;

@@ -112,6 +112,7 @@ impl Sub {
         match &self.source {
             Source::Queue(consumer) => {
                 port.cancel(consumer, if self.acknowledges() { self.last } else { 0 });
+                port.remove_own(&consumer.queue);
             }
             Source::Topics(patterns) => {
                 patterns.iter().for_each(|pattern| port.unsubscribe(pattern, SubTag(self.tag)));

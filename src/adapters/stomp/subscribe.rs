@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use smallvec::SmallVec;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
-use wharfmq_core::{Address, Credit, CreditPool, Kind, Pattern, QueueCell, SubTag};
+use wharfmq_core::{Address, Credit, CreditPool, Filter, Kind, Pattern, QueueCell, SubTag};
 use wharfmq_stomp::{AckMode, Command, Encoder, Frame, Version};
 
 use super::ack::millis;
@@ -46,6 +46,8 @@ struct Asked<'a> {
     lock: Option<Cow<'a, str>>,
     name: Option<Cow<'a, str>>,
     transformation: Option<Cow<'a, str>>,
+    /// What the selector chooses; `None` for everything.
+    filter: Option<Arc<Filter>>,
 }
 
 /// A subscription as its source is made.
@@ -72,8 +74,8 @@ impl Open {
         let key = ByteString::from(key);
         let elements = Elements::read(&destination)?;
         asked.take_options(elements.options)?;
-        if asked.selector.as_deref().is_some_and(|selector| !selector.trim().is_empty()) {
-            return Err(Stop::fault("selector is not supported yet: subscribe without it"));
+        if let Some(selector) = asked.selector.as_deref() {
+            asked.filter = port.filter(selector).map_err(Stop::Fault)?;
         }
         asked.transformation.as_deref().map_or(Ok(()), transformation::check_wanted)?;
         if self.subs.tag_of(&key).is_some() {
@@ -118,7 +120,7 @@ impl Open {
         let (start, from) = self.start_of_queue(begun.id.as_deref(), &queue, port);
         let browses = is_true(asked.browser.as_deref());
         let source = if browses {
-            Source::Browser(Browser::new(queue, port.now.wall))
+            Source::Browser(Browser::new(queue, asked.filter.clone(), port.now.wall))
         } else {
             Source::Queue(consume(&queue, want, port)?)
         };
@@ -149,9 +151,6 @@ impl Open {
             self.subs.insert(Sub { start, from, prefetch, ..sub });
             return Ok(());
         };
-        if is_true(asked.no_local.as_deref()) {
-            return Err(Stop::fault("activemq.noLocal is not supported for durable subscriptions"));
-        }
         let [topic] = &topics[..] else {
             return Err(Stop::fault("a durable subscription is one to one topic, or to one pattern"));
         };
@@ -161,8 +160,21 @@ impl Open {
             ));
         }
         let prefetch = asked.prefetch(DURABLE_PREFETCH)?;
-        let queue = self.open_durable(durable, topic, port)?;
-        let consumer = consume(&queue, asked.want(SubTag(begun.tag), prefetch, self.who(port))?, port)?;
+        let want = asked.want(SubTag(begun.tag), prefetch, self.who(port))?;
+        let binding = Binding {
+            pattern: topic.clone(),
+            flags: PERSISTENT,
+            no_local: is_true(asked.no_local.as_deref()),
+            filter: asked.filter.clone(),
+            options: Bytes::new(),
+        };
+        let no_local = binding.no_local;
+        let queue = self.open_durable(durable, binding, port)?;
+        // Nothing is in there that the selector has not chosen.
+        let consumer = consume(&queue, Want { filter: None, ..want }, port)?;
+        if no_local {
+            port.add_own(&queue);
+        }
         let start = self.frame_start(begun.id.as_deref(), None);
         let sub = Sub::new(begun.tag, begun.key, begun.mode, Source::Queue(consumer));
         self.subs.insert(Sub { start, prefetch, durable: Some(queue.name.clone()), ..sub });
@@ -205,19 +217,18 @@ impl Open {
         self.join_all(tag, &wanted.queues, port)
     }
 
-    /// The queue of a durable subscription. One to another topic under this name is replaced.
-    fn open_durable(&self, name: &str, pattern: &Pattern, port: &mut Port) -> Result<Arc<QueueCell>, Stop> {
+    /// The queue of a durable subscription. One under this name that takes other messages, by its topic,
+    /// its selector or their sender, is replaced.
+    fn open_durable(&self, name: &str, binding: Binding, port: &mut Port) -> Result<Arc<QueueCell>, Stop> {
         let name = self.durable_name(name)?;
         let (mut queue, known) = port.open(Class::Durable, &name, true)?;
         if queue.lock().queue().consumers().next().is_some() {
             return Err(Stop::fault("the durable subscription is in use"));
         }
-        if known && port.bindings(&queue).iter().any(|binding| binding.pattern != *pattern) {
+        if known && port.bindings(&queue).iter().any(|known| *known != binding) {
             port.delete(&queue)?;
             (queue, _) = port.open(Class::Durable, &name, true)?;
         }
-        let binding =
-            Binding { pattern: pattern.clone(), flags: PERSISTENT, no_local: false, options: Bytes::new() };
         port.bind(&queue, binding)?;
         Ok(queue)
     }
@@ -334,7 +345,7 @@ pub(super) fn queue_of(name: &ByteString, port: &mut Port) -> Result<Arc<QueueCe
 fn direct(asked: &Asked<'_>, tag: u32, topics: SmallVec<[Pattern; 1]>, port: &Port) -> Source {
     let no_local = is_true(asked.no_local.as_deref());
     for pattern in &topics {
-        port.subscribe(pattern, SubTag(tag), no_local, false);
+        port.subscribe(pattern, SubTag(tag), no_local, false, asked.filter.clone());
     }
     Source::Topics(topics)
 }
@@ -416,6 +427,7 @@ impl<'a> Asked<'a> {
         };
         let credit = Credit { messages: prefetch, bytes: WINDOW_BYTES };
         let exclusive = is_true(self.exclusive.as_deref());
-        Ok(Want { priority, exclusive, lock, who, ..Want::plain(sub, credit) })
+        let filter = self.filter.clone();
+        Ok(Want { priority, exclusive, filter, lock, who, ..Want::plain(sub, credit) })
     }
 }

@@ -316,7 +316,7 @@ fn redirect(stage: &mut Stage, cell: &Arc<QueueCell>) -> Vec<Wish> {
 }
 
 fn bound(cell: &Arc<QueueCell>) -> Bound<Arc<QueueCell>> {
-    Bound { id: cell.id, queue: Arc::clone(cell), flags: 0, own_flags: Some(0) }
+    Bound { id: cell.id, queue: Arc::clone(cell), flags: 0, own_flags: Some(0), choices: None }
 }
 
 /// What the log is to keep of acknowledgements.

@@ -248,7 +248,7 @@ fn a_full_disk_parks_and_goes_on() {
 fn a_slow_subscriber_holds_back_then_delays_nobody() {
     let rig = Rig::memory(Settings::default());
     let (mut publisher, mut subscriber) = (rig.client(), rig.client());
-    subscriber.port.subscribe(&pattern("t"), wharfmq_core::SubTag(1), false, false);
+    subscriber.port.subscribe(&pattern("t"), wharfmq_core::SubTag(1), false, false, None);
     let body = "x".repeat(100_000);
     let fill = |publisher: &mut Client| {
         let mut sent = 0;

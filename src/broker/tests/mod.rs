@@ -3,6 +3,7 @@
 
 mod crash;
 mod dead_letters;
+mod filters;
 mod kit;
 mod limits;
 mod prepared;

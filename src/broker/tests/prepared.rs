@@ -131,8 +131,13 @@ fn sends_become_what_they_were_to_be() {
     let rig = Rig::journal(dir.path(), Settings::default());
     let mut client = rig.client();
     let sub = client.port.open(Class::Durable, &"sub".into(), true).unwrap().0;
-    let binding =
-        Binding { pattern: pattern("a.>"), flags: 2, no_local: false, options: bytes::Bytes::new() };
+    let binding = Binding {
+        pattern: pattern("a.>"),
+        flags: 2,
+        no_local: false,
+        filter: None,
+        options: bytes::Bytes::new(),
+    };
     client.port.bind(&sub, binding).unwrap();
     let expires = rig.now().wall.plus(Millis(100));
     let late = How { expires, ..SAFE };
@@ -168,7 +173,7 @@ fn what_is_to_be_sent_later_is_sent_later() {
     let rig = Rig::journal(dir.path(), Settings::default());
     let mut client = rig.client();
     let (jobs, _) = rig.broker.queue(Class::Schedule, &"jobs".into(), true).unwrap();
-    let bound = Bound { id: jobs.id, queue: Arc::clone(&jobs), flags: 0, own_flags: Some(0) };
+    let bound = Bound { id: jobs.id, queue: Arc::clone(&jobs), flags: 0, own_flags: Some(0), choices: None };
     let route = Arc::new(Route::to_queue(Arc::new(queue("later")), bound));
     client.port.begin(&"t".into()).unwrap();
     client.send_in_by("t", &route, "later", SAFE, None);

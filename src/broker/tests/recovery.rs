@@ -186,7 +186,8 @@ impl World {
             Step::Bind { sub, pattern: at, flags } => {
                 let cell = self.open((true, NAMES[sub]));
                 let options = Bytes::from_static(b"options");
-                let binding = Binding { pattern: pattern(PATTERNS[at]), flags, no_local: false, options };
+                let binding =
+                    Binding { pattern: pattern(PATTERNS[at]), flags, no_local: false, filter: None, options };
                 self.client().port.bind(&cell, binding).unwrap();
                 let shelf = self.model.shelves.get_mut(&(true, NAMES[sub])).unwrap();
                 shelf.bindings.insert(PATTERNS[at], flags);

@@ -19,7 +19,13 @@ fn limited(max: u64, overflow: Overflow) -> PartialPolicy {
 
 fn bind(client: &mut Client, name: &str, to: &str) -> Arc<wharfmq_core::QueueCell> {
     let (cell, _) = client.port.open(Class::Durable, &name.into(), true).unwrap();
-    let binding = Binding { pattern: pattern(to), flags: 2, no_local: false, options: bytes::Bytes::new() };
+    let binding = Binding {
+        pattern: pattern(to),
+        flags: 2,
+        no_local: false,
+        filter: None,
+        options: bytes::Bytes::new(),
+    };
     client.port.bind(&cell, binding).unwrap();
     cell
 }

@@ -59,10 +59,11 @@ fn topics_are_private_and_keep_no_last_value() {
     let (mut owner, mut other) = (rig.client(), rig.client());
     let made = owner.port.temporary(Kind::Topic, "mine").unwrap();
     let pattern = Pattern::of(&made).unwrap();
-    owner.port.subscribe(&pattern, SubTag(1), false, false);
-    other.port.subscribe(&pattern, SubTag(1), false, false);
+    owner.port.subscribe(&pattern, SubTag(1), false, false, None);
+    other.port.subscribe(&pattern, SubTag(1), false, false, None);
     let session = other.port.open(Class::Session, &"me".into(), true).unwrap().0;
-    let binding = Binding { pattern: pattern.clone(), flags: 2, no_local: false, options: Bytes::new() };
+    let binding =
+        Binding { pattern: pattern.clone(), flags: 2, no_local: false, filter: None, options: Bytes::new() };
     assert_eq!(other.port.bind(&session, binding), Err(Refused::Foreign));
     other.send(&made, "1", RETAIN, None);
     owner.turn(&rig);

@@ -44,7 +44,7 @@ fn once() -> Settings {
 fn durable(rig: &Rig, client: &mut Client, name: &str, to: &str) -> std::sync::Arc<QueueCell> {
     let cell = client.port.open(Class::Durable, &name.into(), true).unwrap().0;
     let options = bytes::Bytes::new();
-    let binding = Binding { pattern: pattern(to), flags: 2, no_local: false, options };
+    let binding = Binding { pattern: pattern(to), flags: 2, no_local: false, filter: None, options };
     client.port.bind(&cell, binding).unwrap();
     client.settle_down(rig);
     cell
@@ -331,7 +331,7 @@ fn subscriptions_drop_duplicates_each_for_itself() {
     client.flush();
     let late = durable(&rig, &mut client, "late", "t.a");
     let mut direct = rig.client();
-    direct.port.subscribe(&pattern("t.a"), wharfmq_core::SubTag(1), false, false);
+    direct.port.subscribe(&pattern("t.a"), wharfmq_core::SubTag(1), false, false, None);
     client.stage_with(&topic("t.a"), ("id=1", "again"), SAFE, Terms::default(), Some(1));
     client.flush();
     client.settle_down(&rig);

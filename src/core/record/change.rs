@@ -2,8 +2,8 @@
 
 use super::RecordError;
 use super::orders::begin;
-use super::wire::{Reader, kind_number, put_bytes, put_varint};
-use crate::{Kind, Order, QueueId};
+use super::wire::{Reader, kind_number, kind_of, put_bytes, put_varint};
+use crate::{Kind, Order, QueueId, Typing};
 
 /// What kind of queue a definition makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,6 +76,12 @@ impl<'a> Define<'a> {
     }
 }
 
+/// Set in the byte of the kind where a selector follows: versions that know of none refuse the record
+/// rather than take it for a binding of everything.
+const SELECTOR: u8 = 2;
+/// Set beside it where the selector compares loosely.
+const LOOSE: u8 = 4;
+
 /// A binding that exists from now on, or the new options of one that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bind<'a> {
@@ -87,6 +93,8 @@ pub struct Bind<'a> {
     pub pattern: &'a str,
     /// As [`crate::Router::bind`] takes them.
     pub flags: u8,
+    /// The text of the selector, and how it compares; `None` where everything is taken.
+    pub selector: Option<(&'a str, Typing)>,
     /// The binder's own.
     pub options: &'a [u8],
 }
@@ -95,18 +103,37 @@ impl<'a> Bind<'a> {
     /// Appends the payload of a [`super::kind::BIND`].
     pub fn encode(&self, out: &mut Vec<u8>) {
         begin(self.queue, out);
-        out.extend_from_slice(&[kind_number(self.kind), self.flags]);
+        let chooses = match self.selector {
+            None => 0,
+            Some((_, Typing::Strict)) => SELECTOR,
+            Some((_, Typing::Loose)) => SELECTOR | LOOSE,
+        };
+        out.extend_from_slice(&[kind_number(self.kind) | chooses, self.flags]);
         put_bytes(self.pattern.as_bytes(), out);
+        if let Some((text, _)) = self.selector {
+            put_bytes(text.as_bytes(), out);
+        }
         out.extend_from_slice(self.options);
     }
 
     pub(super) fn decode(payload: &'a [u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(payload)?;
         let queue = reader.queue()?;
-        let kind = reader.kind()?;
+        let bits = reader.u8()?;
+        let typing = match bits & (SELECTOR | LOOSE) {
+            0 => None,
+            SELECTOR => Some(Typing::Strict),
+            LOOSE => return Err(RecordError("typing without a selector")),
+            _ => Some(Typing::Loose),
+        };
+        let kind = kind_of(bits & !(SELECTOR | LOOSE))?;
         let flags = reader.u8()?;
         let pattern = reader.text()?;
-        Ok(Self { queue, kind, pattern, flags, options: reader.rest })
+        let selector = match typing {
+            Some(typing) => Some((reader.text()?, typing)),
+            None => None,
+        };
+        Ok(Self { queue, kind, pattern, flags, selector, options: reader.rest })
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use wharfmq_base::Millis;
 
 use super::*;
-use crate::{Address, GroupId, Head, HeadTag, Kind, Message, MessageId, Notes, Qos, Terms};
+use crate::{Address, GroupId, Head, HeadTag, Kind, Message, MessageId, Notes, Qos, Terms, Typing};
 
 type Queues = Vec<(QueueId, u8)>;
 
@@ -86,7 +86,10 @@ fn samples() -> Vec<(u8, Vec<u8>)> {
         body: Bytes::from_static(b"body"),
     };
     let queues = [(QueueId(0), 1), (QueueId(70), 2)];
-    let bind = Bind { queue: QueueId(2), kind: Kind::Topic, pattern: "a.>", flags: 2, options: b"o" };
+    let bind = |selector| {
+        let (queue, kind) = (QueueId(2), Kind::Topic);
+        Bind { queue, kind, pattern: "a.>", flags: 2, selector, options: b"o" }
+    };
     let unbind = Unbind { queue: QueueId(2), kind: Kind::Queue, pattern: "a" };
     let state = |value| State { owner: QueueId(2), key: b"k", value };
     let define = Define { queue: QueueId(200), class: Class::Session, durable: true, name: "c1" };
@@ -98,12 +101,14 @@ fn samples() -> Vec<(u8, Vec<u8>)> {
         (kind::COUNTED, encoded(|out| Counted::encode(QueueId(3), [(Order(9), 2), (Order(8), 1)], out))),
         (kind::DEFINE, encoded(|out| define.encode(out))),
         (kind::UNDEFINE, encoded(|out| encode_undefine(QueueId(200), out))),
-        (kind::BIND, encoded(|out| bind.encode(out))),
+        (kind::BIND, encoded(|out| bind(None).encode(out))),
         (kind::UNBIND, encoded(|out| unbind.encode(out))),
         (kind::STATE, encoded(|out| state(Some(b"vv")).encode(out))),
         (kind::STATE, encoded(|out| state(None).encode(out))),
         (kind::PURGE, encoded(|out| encode_purge(QueueId(3), Order(128), out))),
         (kind::MESSAGE, payload(&asking, Order(0x0102), &queues).into()),
+        (kind::BIND, encoded(|out| bind(Some(("x = 1", Typing::Loose))).encode(out))),
+        (kind::BIND, encoded(|out| bind(Some(("y", Typing::Strict))).encode(out))),
     ]
 }
 
@@ -114,7 +119,7 @@ fn every_term() -> Terms {
 /// A data directory of an earlier version must be readable: these bytes never change.
 #[test]
 fn golden_bytes() {
-    let golden: [&[u8]; 11] = [
+    let golden: [&[u8]; 13] = [
         b"\x01\x02\x01\0\0\0\0\0\0\x1d\x04\xac\x02\x01\xc8\x01\x03a.b\x07\x02\x01\x02\0\x01\x8c\x01\x02hhnbody",
         b"\x01\x03\x15\x01\x04\x1a",
         b"\x01\x03\x12\x02\x01\x01",
@@ -126,6 +131,8 @@ fn golden_bytes() {
         b"\x01\x02\x01\x01k",
         b"\x01\x03\x80\x01",
         b"\x01\x02\x01\0\0\0\0\0\0\x3d\x04\xac\x02\x01\xc8\x01\x0f\xac\x02\xf4\x03\x02id\x03a.b\x07\x02\x01\x02\0\x01\x8c\x01\x02hhnbody",
+        b"\x01\x02\x07\x02\x03a.>\x05x = 1o",
+        b"\x01\x02\x03\x02\x03a.>\x01yo",
     ];
     for ((kind, payload), golden) in samples().iter().zip(golden) {
         assert_eq!(payload.escape_ascii().to_string(), golden.escape_ascii().to_string(), "kind {kind}");
@@ -197,6 +204,9 @@ fn damaged_lengths_are_refused() {
     }
     let huge = b"\x01\x02\x00\xff\xff\xff\xff\x0fk";
     assert_eq!(Record::decode(kind::STATE, huge), Err(RecordError("cut short")));
+    for bits in [4, 5, 8, 9] {
+        assert!(Record::decode(kind::BIND, &[VERSION, 2, bits, 0, 1, b'a', 1, b'x']).is_err(), "{bits}");
+    }
     let many = b"\x01\x01\0\0\0\0\0\0\0\x00\x04\x01\x01\x01a\x00\x00\x00\xff\xff\xff\xff\x0f";
     assert_eq!(Record::decode(kind::MESSAGE, many), Err(RecordError("cut short")));
     let beyond = encoded(|out| encode_purge(QueueId(1), Order(ORDERS), out));
@@ -286,7 +296,9 @@ proptest! {
         let define = Define { queue, class: classes[usize::from(class)], durable, name: &text };
         let payload = encoded(|out| define.encode(out));
         prop_assert_eq!(Record::decode(kind::DEFINE, &payload), Ok(Record::Define(define)));
-        let bind = Bind { queue, kind, pattern: &text, flags, options: &bytes };
+        let typing = if flags & 1 == 0 { Typing::Loose } else { Typing::Strict };
+        let selector = (flags & 2 != 0).then_some((&*text, typing));
+        let bind = Bind { queue, kind, pattern: &text, flags, selector, options: &bytes };
         let payload = encoded(|out| bind.encode(out));
         prop_assert_eq!(Record::decode(kind::BIND, &payload), Ok(Record::Bind(bind)));
         let unbind = Unbind { queue, kind, pattern: &text };
@@ -316,7 +328,8 @@ fn checkpoint() -> Vec<u8> {
     let next = NextIds { message: MessageId(300), order: Order(400), queue: QueueId(5) };
     let mut writer = CheckpointWriter::new(vec![1, 2, 3], next);
     writer.define(&Define { queue: QueueId(1), class: Class::Queue, durable: true, name: "q" });
-    writer.bind(&Bind { queue: QueueId(1), kind: Kind::Topic, pattern: ">", flags: 1, options: b"" });
+    let (queue, kind) = (QueueId(1), Kind::Topic);
+    writer.bind(&Bind { queue, kind, pattern: ">", flags: 1, selector: None, options: b"" });
     for order in [1, 2, 3, 9] {
         writer.live(QueueId(1), Order(order), u8::from(order == 9));
     }

@@ -72,11 +72,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn kind(&mut self) -> Result<Kind, RecordError> {
-        match self.u8()? {
-            0 => Ok(Kind::Queue),
-            1 => Ok(Kind::Topic),
-            _ => Err(RecordError("kind of destination")),
-        }
+        kind_of(self.u8()?)
     }
 
     pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], RecordError> {
@@ -110,6 +106,14 @@ fn text(bytes: &[u8]) -> Result<&str, RecordError> {
 /// An order, if it is one.
 pub(super) const fn checked(order: u64) -> Result<Order, RecordError> {
     if order < ORDERS { Ok(Order(order)) } else { Err(RecordError("order out of range")) }
+}
+
+pub(super) const fn kind_of(number: u8) -> Result<Kind, RecordError> {
+    match number {
+        0 => Ok(Kind::Queue),
+        1 => Ok(Kind::Topic),
+        _ => Err(RecordError("kind of destination")),
+    }
 }
 
 pub(super) const fn kind_number(kind: Kind) -> u8 {

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::{Address, ConnId, Outbox, Qos, QueueId, SubTag};
+use super::chosen::Chosen;
+use crate::{Address, Chunk, ConnId, Facts, Filter, Message, Outbox, Qos, QueueId, SubTag};
 
 /// What a publication to an address reaches. Shared by all who publish there; never changed but for the
 /// generation it is known to hold for.
@@ -17,6 +18,8 @@ pub struct Route<Q> {
     pub direct: Box<[DirectTarget]>,
     /// Queues that take it: one entry each, ascending by [`QueueId`].
     pub queues: Box<[Bound<Q>]>,
+    /// The index of those in [`Route::direct`] that have only filtered subscriptions, where they are many.
+    pub chosen: Option<Box<Chosen>>,
     generation: AtomicU64,
 }
 
@@ -25,12 +28,13 @@ pub struct Route<Q> {
 pub struct DirectTarget {
     /// Where to put it.
     pub outbox: Arc<Outbox>,
-    /// The connection's subscriptions that match, ascending by tag. Never empty.
+    /// The connection's subscriptions that match, ascending by tag. Never empty. One that stands under
+    /// several patterns with several filters is there more than once.
     pub subs: SmallVec<[DirectSub; 2]>,
 }
 
 /// One subscription of a [`DirectTarget`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectSub {
     /// The session's own number for it.
     pub sub: SubTag,
@@ -38,6 +42,8 @@ pub struct DirectSub {
     pub no_local: bool,
     /// Takes QoS 0 only: what can be lost comes directly, the rest through a queue.
     pub qos0_only: bool,
+    /// Which messages it takes; `None` for all.
+    pub filter: Option<Arc<Filter>>,
 }
 
 /// One queue of a [`Route`].
@@ -51,6 +57,19 @@ pub struct Bound<Q> {
     pub flags: u8,
     /// The same of those bindings that take what the queue's own client publishes; `None` where none does.
     pub own_flags: Option<u8>,
+    /// The bindings one by one, where one of them has a filter.
+    pub choices: Option<Box<[Choice]>>,
+}
+
+/// One of the bindings of a queue that match, where they do not all take the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Its flags.
+    pub flags: u8,
+    /// What the queue's own client publishes is not for it.
+    pub no_local: bool,
+    /// Which messages it takes; `None` for all.
+    pub filter: Option<Arc<Filter>>,
 }
 
 impl<Q> Route<Q> {
@@ -60,7 +79,9 @@ impl<Q> Route<Q> {
         queues: Vec<Bound<Q>>,
         generation: u64,
     ) -> Self {
-        Self { address, direct: direct.into(), queues: queues.into(), generation: AtomicU64::new(generation) }
+        let chosen = Chosen::of(&direct);
+        let (direct, queues) = (direct.into(), queues.into());
+        Self { address, direct, queues, chosen, generation: AtomicU64::new(generation) }
     }
 
     /// A route that leads into one queue whatever the destination: for what is to be sent on from there.
@@ -94,19 +115,32 @@ impl<Q> Route<Q> {
         size_of::<Self>()
             + self.direct.len() * size_of::<DirectTarget>()
             + self.queues.len() * size_of::<Bound<Q>>()
+            + self.chosen.as_ref().map_or(0, |chosen| chosen.weight())
     }
 }
 
 impl DirectTarget {
-    /// The subscriptions that take a publication of this quality, sent by this connection.
-    pub fn taking(&self, from: ConnId, qos: Qos) -> SmallVec<[SubTag; 2]> {
+    /// The subscriptions that take a publication of this connection: an item of `chunk`, by its number.
+    pub fn taking(&self, from: ConnId, chunk: &Chunk, index: u32) -> SmallVec<[SubTag; 2]> {
         let own = self.outbox.conn == from;
-        self.subs.iter().filter(|sub| sub.takes(own, qos)).map(|sub| sub.sub).collect()
+        let Some(item) = chunk.items.get(index as usize) else { return SmallVec::new() };
+        let chosen =
+            |filter: &Arc<Filter>| chunk.facts(index).is_some_and(|facts| filter.matches_facts(&facts));
+        let taking =
+            self.subs.iter().filter(|sub| sub.takes(own, item.qos) && sub.filter.as_ref().is_none_or(chosen));
+        let mut tags: SmallVec<[SubTag; 2]> = taking.map(|sub| sub.sub).collect();
+        tags.dedup();
+        tags
+    }
+
+    /// Whether all its subscriptions take whatever comes.
+    pub fn takes_all(&self) -> bool {
+        self.subs.iter().all(|sub| !sub.no_local && !sub.qos0_only && sub.filter.is_none())
     }
 }
 
 impl DirectSub {
-    /// Whether it takes a publication; `own`: the subscriber sent it itself.
+    /// Whether it takes a publication, its filter aside; `own`: the subscriber sent it itself.
     pub fn takes(&self, own: bool, qos: Qos) -> bool {
         !(own && self.no_local || self.qos0_only && qos.is_persistent())
     }
@@ -115,8 +149,45 @@ impl DirectSub {
 impl<Q> Bound<Q> {
     /// The flags for a publication, `None` where the queue does not take it; `own`: the queue's own
     /// client sent it.
-    pub fn taking(&self, own: bool) -> Option<u8> {
-        if own { self.own_flags } else { Some(self.flags) }
+    pub fn taking(&self, own: bool, message: &Message) -> Option<u8> {
+        match &self.choices {
+            None if own => self.own_flags,
+            None => Some(self.flags),
+            Some(choices) => {
+                let facts = message.facts(0);
+                let taking = choices.iter().filter(|choice| choice.takes(own, &facts));
+                taking.map(|choice| choice.flags).reduce(merge_flags)
+            }
+        }
+    }
+
+    /// Makes one of two that stand for bindings of the same queue.
+    pub(super) fn merge(&mut self, other: &mut Self) {
+        if self.choices.is_some() || other.choices.is_some() {
+            let choices = self.take_choices().into_iter().chain(other.take_choices());
+            self.choices = Some(choices.collect());
+        }
+        self.flags = merge_flags(self.flags, other.flags);
+        self.own_flags = match (self.own_flags, other.own_flags) {
+            (Some(a), Some(b)) => Some(merge_flags(a, b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    /// Its bindings one by one. Where none has a filter, two that stand for them.
+    fn take_choices(&mut self) -> Vec<Choice> {
+        if let Some(choices) = self.choices.take() {
+            return choices.into_vec();
+        }
+        let all = Choice { flags: self.flags, no_local: true, filter: None };
+        let own = self.own_flags.map(|flags| Choice { flags, no_local: false, filter: None });
+        std::iter::once(all).chain(own).collect()
+    }
+}
+
+impl Choice {
+    fn takes(&self, own: bool, facts: &Facts<'_>) -> bool {
+        !(own && self.no_local) && self.filter.as_ref().is_none_or(|filter| filter.matches_facts(facts))
     }
 }
 
@@ -129,7 +200,12 @@ pub const fn merge_flags(a: u8, b: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use wharfmq_base::Millis;
+
     use super::*;
+    use crate::filter::testing::{filter, message};
+    use crate::{HeadTag, Item, Span};
 
     #[test]
     fn flags_merge_to_the_highest_quality_and_all_other_bits() {
@@ -138,18 +214,97 @@ mod tests {
         assert_eq!(merge_flags(0, 0), 0);
     }
 
+    fn options(sub: u32, no_local: bool, qos0_only: bool) -> DirectSub {
+        DirectSub { sub: SubTag(sub), no_local, qos0_only, filter: None }
+    }
+
+    fn choosing(sub: u32, selector: &str) -> DirectSub {
+        DirectSub { filter: Some(filter(selector)), ..options(sub, false, false) }
+    }
+
+    /// One item of each quality of service, of the color red.
+    fn chunk() -> Chunk {
+        let raw = Bytes::from_static(b"color:red\n");
+        let head = Span { start: 0, len: raw.len() as u32 };
+        let item = |qos| Item {
+            frame: head,
+            head,
+            body: Span::default(),
+            address: 0,
+            patch: 0,
+            tag: HeadTag(1),
+            qos,
+            retain: false,
+            priority: 4,
+            expires: Millis::NEVER,
+        };
+        let items = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce].map(item).into();
+        let addresses = [Arc::new(Address::topic("t"))].into_iter().collect();
+        Chunk { raw, items, addresses, received: Millis(1), first_id: 1 }
+    }
+
+    fn taking(subs: &[DirectSub], from: u64, index: u32) -> Vec<u32> {
+        let target = DirectTarget { outbox: Outbox::new(ConnId(1)), subs: subs.iter().cloned().collect() };
+        target.taking(ConnId(from), &chunk(), index).iter().map(|sub| sub.0).collect()
+    }
+
     #[test]
     fn options_decide_what_is_taken() {
-        let outbox = Outbox::new(ConnId(1));
-        let sub = |sub, no_local, qos0_only| DirectSub { sub: SubTag(sub), no_local, qos0_only };
-        let target = DirectTarget {
-            outbox,
-            subs: [sub(1, false, false), sub(2, true, false), sub(3, false, true)].into_iter().collect(),
+        let subs = [options(1, false, false), options(2, true, false), options(3, false, true)];
+        assert_eq!(taking(&subs, 9, 0), [1, 2, 3]);
+        assert_eq!(taking(&subs, 1, 0), [1, 3]);
+        assert_eq!(taking(&subs, 9, 1), [1, 2]);
+        assert_eq!(taking(&subs, 1, 2), [1]);
+        assert!(taking(&subs, 1, 3).is_empty(), "there is no such item");
+    }
+
+    #[test]
+    fn filters_decide_what_is_taken() {
+        let subs = [
+            choosing(1, "color = 'red'"),
+            choosing(2, "color = 'blue'"),
+            choosing(3, "color = 'blue'"),
+            choosing(3, "color = 'red'"),
+            choosing(4, "color = 'red'"),
+            options(4, false, false),
+            DirectSub { qos0_only: true, ..choosing(5, "color = 'red'") },
+        ];
+        assert_eq!(taking(&subs, 1, 0), [1, 3, 4, 5], "each subscription once");
+        assert_eq!(taking(&subs, 1, 1), [1, 3, 4]);
+    }
+
+    fn bound(flags: u8, no_local: bool, selector: Option<&str>) -> Bound<()> {
+        let own_flags = (!no_local).then_some(flags);
+        let choices =
+            selector.map(|selector| Box::from([Choice { flags, no_local, filter: Some(filter(selector)) }]));
+        Bound { id: QueueId(1), queue: (), flags, own_flags, choices }
+    }
+
+    fn merged(parts: impl IntoIterator<Item = Bound<()>>) -> Bound<()> {
+        let merge = |mut one: Bound<()>, mut other: Bound<()>| {
+            one.merge(&mut other);
+            one
         };
-        let taking = |from, qos| target.taking(ConnId(from), qos).iter().map(|sub| sub.0).collect::<Vec<_>>();
-        assert_eq!(taking(9, Qos::AtMostOnce), [1, 2, 3]);
-        assert_eq!(taking(1, Qos::AtMostOnce), [1, 3]);
-        assert_eq!(taking(9, Qos::AtLeastOnce), [1, 2]);
-        assert_eq!(taking(1, Qos::ExactlyOnce), [1]);
+        parts.into_iter().reduce(merge).unwrap()
+    }
+
+    #[test]
+    fn a_queue_takes_what_any_of_its_bindings_takes() {
+        let (red, blue) = ("color = 'red'", "color = 'blue'");
+        let flags = |bound: &Bound<()>, own| bound.taking(own, &message("color:red\n"));
+        for turn in [false, true] {
+            let both = |a: Bound<()>, b: Bound<()>| merged(if turn { [b, a] } else { [a, b] });
+            let one = both(bound(1, false, Some(red)), bound(2, false, Some(blue)));
+            assert_eq!((flags(&one, false), flags(&one, true)), (Some(1), Some(1)));
+            let none = both(bound(1, false, Some(blue)), bound(2, false, Some(blue)));
+            assert_eq!((flags(&none, false), flags(&none, true)), (None, None));
+            let all = both(bound(0b101, true, Some(red)), bound(2, false, None));
+            assert_eq!((flags(&all, false), flags(&all, true)), (Some(0b110), Some(2)));
+            let open = both(bound(1, true, None), bound(2, false, None));
+            let three = both(open, bound(0b100, false, Some(blue)));
+            assert_eq!((flags(&three, false), flags(&three, true)), (Some(2), Some(2)));
+            let three = both(three, bound(0b100, false, Some(red)));
+            assert_eq!((flags(&three, false), flags(&three, true)), (Some(0b110), Some(0b110)));
+        }
     }
 }

@@ -10,7 +10,7 @@ use wharfmq_base::{RankedMutex, rank};
 
 use super::cache::Cache;
 use super::pattern::Pattern;
-use super::route::{Bound, DirectSub, DirectTarget, Route, merge_flags};
+use super::route::{Bound, Choice, DirectSub, DirectTarget, Route};
 use super::spread::Spread;
 use super::trie::Trie;
 use super::values::Keyed;
@@ -61,8 +61,19 @@ const EVERY_QOS: u8 = Qos::ExactlyOnce as u8;
 
 #[derive(Debug)]
 enum Target<Q> {
-    Direct { outbox: Arc<Outbox>, sub: SubTag, options: u8 },
-    Bound { queue: Q, id: QueueId, flags: u8, no_local: bool },
+    Direct {
+        outbox: Arc<Outbox>,
+        sub: SubTag,
+        options: u8,
+    },
+    Bound {
+        queue: Q,
+        id: QueueId,
+        flags: u8,
+        no_local: bool,
+    },
+    /// In a box, as few have a filter and there may be a million targets.
+    Choosy(Box<(Self, Arc<Filter>)>),
 }
 
 const NO_LOCAL: u8 = 1;
@@ -81,6 +92,16 @@ impl<Q> Keyed for Target<Q> {
         match self {
             Self::Direct { outbox, sub, .. } => TargetKey::Direct(outbox.conn, *sub),
             Self::Bound { id, .. } => TargetKey::Bound(*id),
+            Self::Choosy(inner) => inner.0.key(),
+        }
+    }
+}
+
+impl<Q> Target<Q> {
+    fn choosing(self, filter: Option<Arc<Filter>>) -> Self {
+        match filter {
+            Some(filter) => Self::Choosy(Box::new((self, filter))),
+            None => self,
         }
     }
 }
@@ -137,7 +158,8 @@ impl<Q: Clone> Router<Q> {
     /// and tag. True where it was not there before.
     pub fn subscribe(&self, pattern: &Pattern, direct: Direct) -> bool {
         let options = (u8::from(direct.no_local) * NO_LOCAL) | (u8::from(direct.qos0_only) * QOS0_ONLY);
-        self.put(pattern, Target::Direct { outbox: direct.outbox, sub: direct.sub, options })
+        let target = Target::Direct { outbox: direct.outbox, sub: direct.sub, options };
+        self.put(pattern, target.choosing(direct.filter))
     }
 
     /// Removes one subscription. False where it was not there.
@@ -155,9 +177,18 @@ impl<Q: Clone> Router<Q> {
 
     /// Binds a queue to a pattern, or replaces its binding there. `flags`: the highest quality of
     /// service in the low two bits, the rest is the binder's; see [`merge_flags`]. `no_local`: what the
-    /// queue's own client publishes is not for it. True where the binding was not there before.
-    pub fn bind(&self, pattern: &Pattern, id: QueueId, queue: Q, flags: u8, no_local: bool) -> bool {
-        self.put(pattern, Target::Bound { queue, id, flags, no_local })
+    /// queue's own client publishes is not for it. `filter`: which messages it takes. True where the
+    /// binding was not there before.
+    pub fn bind(
+        &self,
+        pattern: &Pattern,
+        id: QueueId,
+        queue: Q,
+        flags: u8,
+        no_local: bool,
+        filter: Option<Arc<Filter>>,
+    ) -> bool {
+        self.put(pattern, Target::Bound { queue, id, flags, no_local }.choosing(filter))
     }
 
     /// Removes a binding. False where it was not there.
@@ -285,30 +316,48 @@ impl<Q: Clone> Table<Q> {
     }
 
     fn resolve(&self, address: &Arc<Address>) -> Route<Q> {
-        let mut subs = Vec::new();
-        let mut queues = Vec::new();
+        let mut found = Found { subs: Vec::new(), queues: Vec::new() };
         if address.kind == Kind::Queue
             && let Some((id, queue)) = self.names.get(&address.name)
         {
-            queues.push(Bound {
+            found.queues.push(Bound {
                 id: *id,
                 queue: queue.clone(),
                 flags: EVERY_QOS,
                 own_flags: Some(EVERY_QOS),
+                choices: None,
             });
         }
-        self.trie(address.kind).for_each_match(&address.name, |target| match target {
+        self.trie(address.kind).for_each_match(&address.name, |target| found.add(target, None));
+        let Found { subs, queues } = found;
+        Route::new(Arc::clone(address), merge_subs(subs), merge_queues(queues), self.generation)
+    }
+}
+
+/// What matches a name, before what belongs together is merged.
+struct Found<'a, Q> {
+    subs: Vec<(&'a Arc<Outbox>, DirectSub)>,
+    queues: Vec<Bound<Q>>,
+}
+
+impl<'a, Q: Clone> Found<'a, Q> {
+    fn add(&mut self, target: &'a Target<Q>, filter: Option<&Arc<Filter>>) {
+        match target {
             Target::Direct { outbox, sub, options } => {
                 let no_local = options & NO_LOCAL != 0;
                 let qos0_only = options & QOS0_ONLY != 0;
-                subs.push((outbox, DirectSub { sub: *sub, no_local, qos0_only }));
+                let filter = filter.cloned();
+                self.subs.push((outbox, DirectSub { sub: *sub, no_local, qos0_only, filter }));
             }
             Target::Bound { queue, id, flags, no_local } => {
-                let own_flags = (!no_local).then_some(*flags);
-                queues.push(Bound { id: *id, queue: queue.clone(), flags: *flags, own_flags });
+                let (flags, no_local) = (*flags, *no_local);
+                let own_flags = (!no_local).then_some(flags);
+                let choices = filter
+                    .map(|filter| Box::from([Choice { flags, no_local, filter: Some(Arc::clone(filter)) }]));
+                self.queues.push(Bound { id: *id, queue: queue.clone(), flags, own_flags, choices });
             }
-        });
-        Route::new(Arc::clone(address), merge_subs(subs), merge_queues(queues), self.generation)
+            Target::Choosy(inner) => self.add(&inner.0, Some(&inner.1)),
+        }
     }
 }
 
@@ -320,7 +369,7 @@ fn merge_subs(mut subs: Vec<(&Arc<Outbox>, DirectSub)>) -> Vec<DirectTarget> {
         match targets.last_mut() {
             Some(last) if last.outbox.conn == outbox.conn => match last.subs.last_mut() {
                 // One tag under two patterns that match: what either takes is taken.
-                Some(same) if same.sub == sub.sub => {
+                Some(same) if same.sub == sub.sub && same.filter == sub.filter => {
                     same.no_local &= sub.no_local;
                     same.qos0_only &= sub.qos0_only;
                 }
@@ -333,17 +382,13 @@ fn merge_subs(mut subs: Vec<(&Arc<Outbox>, DirectSub)>) -> Vec<DirectTarget> {
     targets
 }
 
-/// One entry for each queue, with the flags of all its bindings.
+/// One entry for each queue, of all its bindings.
 fn merge_queues<Q>(mut queues: Vec<Bound<Q>>) -> Vec<Bound<Q>> {
     queues.sort_by_key(|bound| bound.id);
     queues.dedup_by(|next, kept| {
         let same = next.id == kept.id;
         if same {
-            kept.flags = merge_flags(kept.flags, next.flags);
-            kept.own_flags = match (kept.own_flags, next.own_flags) {
-                (Some(a), Some(b)) => Some(merge_flags(a, b)),
-                (a, b) => a.or(b),
-            };
+            kept.merge(next);
         }
         same
     });

@@ -210,7 +210,7 @@ fn wrong_frames_are_told_what_is_wrong() {
         ("SEND\ndestination:/queue/a\nx:\\q\n\n\0", "escape"),
         ("SUBSCRIBE\nid:1\n\n\0", "destination is missing"),
         ("SUBSCRIBE\ndestination:/queue/a\n\n\0", "id is missing"),
-        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nselector:x = 1\n\n\0", "selector is not supported"),
+        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nselector:x =\n\n\0", "selector"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a\nack:never\n\n\0", "ack is not"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.prefetchSize:0\n\n\0", "prefetchSize"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.subscriptionName:n\n\0", "NUL"),

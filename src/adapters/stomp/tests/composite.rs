@@ -176,7 +176,13 @@ fn what_came_by_way_of_a_topic_names_both() {
     let port = &mut client.inner.port;
     let (queue, _) = port.open(Class::Queue, &"Consumer.A.VirtualTopic.x".into(), true).unwrap();
     let pattern = wharfmq_core::Pattern::parse(wharfmq_core::Kind::Topic, "VirtualTopic.>").unwrap();
-    let binding = crate::broker::Binding { pattern, flags: 2, no_local: false, options: Default::default() };
+    let binding = crate::broker::Binding {
+        pattern,
+        flags: 2,
+        no_local: false,
+        filter: None,
+        options: Default::default(),
+    };
     port.bind(&queue, binding).unwrap();
     client.subscribe("1", "/queue/Consumer.A.VirtualTopic.x", "ack:client\n");
     client.send("/topic/VirtualTopic.x:y", "", "by topic");

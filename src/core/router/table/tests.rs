@@ -1,4 +1,6 @@
+use super::super::route::merge_flags;
 use super::*;
+use crate::filter::testing::{filter, message};
 use proptest::prelude::*;
 
 type Names = Router<&'static str>;
@@ -53,13 +55,13 @@ fn subscribing_again_replaces_the_options() {
 #[test]
 fn overlapping_bindings_of_a_queue_are_one() {
     let router = Names::new();
-    router.bind(&pattern("a.*"), QueueId(5), "five", 1, true);
-    router.bind(&pattern("a.b"), QueueId(5), "five", 0b100, false);
-    router.bind(&pattern("a.>"), QueueId(3), "three", 2, true);
+    router.bind(&pattern("a.*"), QueueId(5), "five", 1, true, None);
+    router.bind(&pattern("a.b"), QueueId(5), "five", 0b100, false, None);
+    router.bind(&pattern("a.>"), QueueId(3), "three", 2, true, None);
     let route = router.route(&topic("a.b"));
     let expected = [
-        Bound { id: QueueId(3), queue: "three", flags: 2, own_flags: None },
-        Bound { id: QueueId(5), queue: "five", flags: 0b101, own_flags: Some(0b100) },
+        Bound { id: QueueId(3), queue: "three", flags: 2, own_flags: None, choices: None },
+        Bound { id: QueueId(5), queue: "five", flags: 0b101, own_flags: Some(0b100), choices: None },
     ];
     assert_eq!(*route.queues, expected);
     assert!(router.unbind(&pattern("a.*"), QueueId(5)));
@@ -69,14 +71,49 @@ fn overlapping_bindings_of_a_queue_are_one() {
 }
 
 #[test]
+fn filters_come_with_the_route() {
+    let router = Names::new();
+    let outbox = Outbox::new(ConnId(1));
+    let (red, blue) = (filter("color = 'red'"), filter("color = 'blue'"));
+    let choosy =
+        |sub, filter: &Arc<Filter>| Direct { filter: Some(Arc::clone(filter)), ..direct(&outbox, sub) };
+    router.subscribe(&pattern("a.*"), choosy(1, &red));
+    router.subscribe(&pattern("a.>"), choosy(1, &red));
+    router.subscribe(&pattern("a.b"), choosy(1, &blue));
+    router.subscribe(&pattern("a.b"), direct(&outbox, 2));
+    router.bind(&pattern("a.*"), QueueId(5), "five", 1, false, Some(Arc::clone(&red)));
+    router.bind(&pattern("a.b"), QueueId(6), "six", 1, false, Some(Arc::clone(&red)));
+    router.bind(&pattern("a.>"), QueueId(6), "six", 2, false, None);
+    let route = router.route(&topic("a.b"));
+    let subs = route.direct[0].subs.iter().map(|sub| (sub.sub.0, sub.filter.clone()));
+    let mut subs: Vec<_> = subs.collect();
+    subs.sort_by_key(|(tag, filter)| (*tag, filter.as_ref() == Some(&red)));
+    assert_eq!(subs, [(1, Some(blue)), (1, Some(Arc::clone(&red))), (2, None)]);
+    let taking =
+        |head| route.queues.iter().map(|bound| bound.taking(false, &message(head))).collect::<Vec<_>>();
+    assert_eq!(taking("color:red\n"), [Some(1), Some(2)]);
+    assert_eq!(taking("color:blue\n"), [None, Some(2)]);
+    router.bind(&pattern("a.*"), QueueId(5), "five", 1, false, None);
+    assert_eq!(router.route(&topic("a.b")).queues[0].choices, None, "the filter was replaced by none");
+    assert!(router.unsubscribe(&pattern("a.b"), ConnId(1), SubTag(1)));
+    assert!(router.unbind(&pattern("a.b"), QueueId(6)));
+    assert_eq!(router.route(&topic("a.b")).queues[1].choices, None);
+}
+
+#[test]
+fn a_target_is_small() {
+    assert!(size_of::<Target<Arc<()>>>() <= 24);
+}
+
+#[test]
 fn queues_are_reached_by_their_names_only() {
     let router = Names::new();
     let address = Arc::new(Address::queue("orders"));
     assert!(router.route(&address).is_empty());
     assert_eq!(router.define_queue(&"orders".into(), QueueId(1), "q"), Ok(()));
     assert_eq!(router.define_queue(&"orders".into(), QueueId(2), "late"), Err((QueueId(1), "q")));
-    assert_eq!(router.route(&address).queues[0].taking(true), Some(2));
-    router.bind(&pattern(">"), QueueId(9), "topics", 1, false);
+    assert_eq!(router.route(&address).queues[0].taking(true, &message("")), Some(2));
+    router.bind(&pattern(">"), QueueId(9), "topics", 1, false, None);
     assert_eq!(router.route(&address).queues.len(), 1, "a topic binding takes nothing of a queue");
     assert!(!router.route(&topic("orders")).queues.iter().any(|bound| bound.id == QueueId(1)));
     assert_eq!(router.queues(|name| name.starts_with("or")), [("orders".into(), QueueId(1), "q")]);
@@ -127,7 +164,7 @@ fn the_cache_is_bounded_and_swept() {
     }
     assert!(router.cache.bytes() <= crate::limits::ROUTE_CACHE_BYTES);
     assert!(router.cache.bytes() > crate::limits::ROUTE_CACHE_BYTES / 8);
-    router.bind(&pattern("x"), QueueId(1), "x", 0, false);
+    router.bind(&pattern("x"), QueueId(1), "x", 0, false, None);
     let current = router.route(&topic("y"));
     router.sweep();
     assert!(Arc::ptr_eq(&current, &router.route(&topic("y"))));
@@ -228,7 +265,7 @@ proptest! {
                 }
                 Op::Forget(conn) => drop(router.forget(ConnId(conn), &patterns)),
                 Op::Bind(at, queue, flags, no_local) => {
-                    router.bind(&patterns[at], QueueId(queue), queue, flags, no_local);
+                    router.bind(&patterns[at], QueueId(queue), queue, flags, no_local, None);
                 }
                 Op::Unbind(at, queue) => drop(router.unbind(&patterns[at], QueueId(queue))),
             }
