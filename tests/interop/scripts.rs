@@ -59,6 +59,7 @@ mod stomp_py {
         durable_subscription
         binary_body
         refusal
+        selectors
         wildcards
     }
 }

@@ -176,9 +176,29 @@ def refusal(_, port):
     assert "destination" in error.headers["message"] + error.body, error
     client.heard.lost.take("the end of the connection")
     client = Client(port)
-    client.connection.subscribe(QUEUE, "1", headers={"selector": "colour = 'red'"})
+    client.connection.subscribe(QUEUE, "1", headers={"selector": "colour ="})
     error = client.heard.errors.take("ERROR")
     assert "selector" in error.headers["message"] + error.body, error
+
+
+def selectors(_, port):
+    client = Client(port)
+    for number, destination, selector in [
+        ("1", "/topic/lots", "colour = 'red' AND weight > 5"),
+        ("2", "/topic/lots", "colour IN ('blue') OR JMSPriority = 9"),
+        ("3", QUEUE, "weight BETWEEN 6 AND 8"),
+    ]:
+        client.subscribe(destination, number, selector=selector)
+    for weight, colour in [(5, "red"), (6, "red"), (7, "blue")]:
+        for destination in ("/topic/lots", QUEUE):
+            client.send(destination, str(weight), colour=colour, weight=str(weight))
+    client.send("/topic/lots", "urgent", priority="9")
+    got = sorted((frame.headers["subscription"], frame.body) for frame in (client.take() for _ in range(5)))
+    same(got, [("1", "6"), ("2", "7"), ("2", "urgent"), ("3", "6"), ("3", "7")])
+    client.heard.messages.nothing()
+    client.subscribe(QUEUE, "4")
+    same(client.take().body, "5")
+    client.leave()
 
 
 def wildcards(_, port):
@@ -211,6 +231,7 @@ run(
         "durable_subscription": durable_subscription,
         "binary_body": binary_body,
         "refusal": refusal,
+        "selectors": selectors,
         "wildcards": wildcards,
     }
 )
