@@ -93,7 +93,7 @@ jms_headers = matching(
         "JMSRedelivered = FALSE",
         "JMSXGroupID = 'g1'",
     ],
-    ["JMSPriority = 4", "JMSDeliveryMode = 'NON_PERSISTENT'", "JMSType = 'c1'", "type = 't1'"],
+    ["JMSPriority = 4", "JMSDeliveryMode = 'NON_PERSISTENT'", "JMSType = 'c1'"],
 )
 
 
@@ -172,7 +172,7 @@ def changed_selector(_, port):
 
 
 def invalid(_, port):
-    for selector in ["colour = = 'red'", "colour =", "weight > 5 or", "colour = \"red\"", "BETWEEN 1 AND 2"]:
+    for selector in ["colour = = 'red'", "colour =", "weight > 5 or", "colour = (1", "BETWEEN 1 AND 2"]:
         client = Client(port)
         headers = {"id": "1", "destination": "/queue/selectors.invalid", "selector": selector}
         text = client.refused("SUBSCRIBE", headers)
