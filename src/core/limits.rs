@@ -50,3 +50,5 @@ pub const IDENTITY_BYTES_MAX: usize = 256;
 pub const LAST_VALUE_BYTES_MAX: usize = 1_024;
 /// Longest delay of a message, in milliseconds: five years.
 pub const DELAY_MAX_MS: u64 = 5 * 365 * 24 * 3_600 * 1_000;
+/// Bytes of the text of a cron entry.
+pub const CRON_BYTES_MAX: usize = 256;
