@@ -2,6 +2,7 @@ mod acks;
 mod basics;
 mod composite;
 mod crossing;
+mod schedule;
 mod subscriptions;
 mod temporary;
 mod terms;
