@@ -17,7 +17,7 @@ pub(super) const JOB: &str = "scheduledJobId";
 pub(super) struct Times {
     period: Option<Millis>,
     repeats: Option<Repeats>,
-    cron: Option<Option<Cron>>,
+    cron: Option<Cron>,
 }
 
 impl Times {
@@ -37,7 +37,7 @@ impl Times {
     pub(super) fn schedule(&self, delay: Millis, to_topic: bool) -> Result<Option<Schedule>, Stop> {
         let period = self.period.unwrap_or_default();
         let repeats = self.repeats.unwrap_or(Repeats::Times(0));
-        let cron = self.cron.clone().flatten();
+        let cron = self.cron.clone();
         if cron.is_none() && period == Millis(0) {
             let at_once = delay == Millis(0);
             if at_once || !to_topic && repeats == Repeats::Times(0) {
@@ -80,10 +80,6 @@ fn repeats(value: &str) -> Result<Repeats, Stop> {
     }
 }
 
-/// An empty entry is none.
-fn cron(value: &str) -> Result<Option<Cron>, Stop> {
-    if value.trim().is_empty() {
-        return Ok(None);
-    }
-    Cron::parse(value).map(Some).map_err(|error| Stop::fault(format!("{CRON}: {error}")))
+fn cron(value: &str) -> Result<Cron, Stop> {
+    Cron::parse(value).map_err(|error| Stop::fault(format!("{CRON}: {error}")))
 }

@@ -105,6 +105,7 @@ fn what_cannot_be_scheduled() {
         ("AMQ_SCHEDULED_REPEAT:-2", "AMQ_SCHEDULED_REPEAT is a number from 0 to 1000"),
         ("AMQ_SCHEDULED_DELAY:1\nAMQ_SCHEDULED_REPEAT:-1", "needs AMQ_SCHEDULED_PERIOD"),
         ("AMQ_SCHEDULED_CRON:* * * * *\nAMQ_SCHEDULED_REPEAT:-1", "leave one of them out"),
+        ("AMQ_SCHEDULED_CRON: ", "AMQ_SCHEDULED_CRON: it has to have five fields"),
         ("AMQ_SCHEDULED_CRON:* * * *", "AMQ_SCHEDULED_CRON: it has to have five fields"),
         ("AMQ_SCHEDULED_CRON:0 25 * * *", "AMQ_SCHEDULED_CRON: the hour has to be"),
         ("AMQ_SCHEDULED_CRON:0 0 30 2 *", "AMQ_SCHEDULED_CRON: there is no such time"),
