@@ -10,6 +10,8 @@ pub struct Counters {
     dead_refused: AtomicU64,
     lost_on_read: AtomicU64,
     dropped_temporary: AtomicU64,
+    scheduled_sent: AtomicU64,
+    scheduled_refused: AtomicU64,
 }
 
 /// [`Counters`] at one moment.
@@ -25,6 +27,10 @@ pub struct Totals {
     pub lost_on_read: u64,
     /// Dropped with the temporary queue they were in.
     pub dropped_temporary: u64,
+    /// Sent because their time had come.
+    pub scheduled_sent: u64,
+    /// Times that a message whose time had come was refused by its destination.
+    pub scheduled_refused: u64,
 }
 
 impl Counters {
@@ -48,6 +54,14 @@ impl Counters {
         self.dropped_temporary.fetch_add(messages, Ordering::Relaxed);
     }
 
+    pub(super) fn scheduled_sent(&self, messages: u64) {
+        self.scheduled_sent.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(super) fn scheduled_refused(&self, messages: u64) {
+        self.scheduled_refused.fetch_add(messages, Ordering::Relaxed);
+    }
+
     /// The totals now.
     pub fn totals(&self) -> Totals {
         Totals {
@@ -56,6 +70,8 @@ impl Counters {
             dead_refused: self.dead_refused.load(Ordering::Relaxed),
             lost_on_read: self.lost_on_read.load(Ordering::Relaxed),
             dropped_temporary: self.dropped_temporary.load(Ordering::Relaxed),
+            scheduled_sent: self.scheduled_sent.load(Ordering::Relaxed),
+            scheduled_refused: self.scheduled_refused.load(Ordering::Relaxed),
         }
     }
 }

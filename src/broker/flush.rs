@@ -14,14 +14,14 @@ use wharfmq_base::{Location, Lsn, Millis};
 use wharfmq_core::record::{self, Class, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
     Address, Admission, Arrival, Bound, Chosen, Chunk, CoreEvent, Entry, GroupId, Head, Item, Kind, Message,
-    MessageId, Notes, Order, Outbox, QueueCell, QueueId, Terms, limits,
+    MessageId, Notes, Order, Outbox, QueueCell, QueueId, limits,
 };
 use wharfmq_store::{AppendError, Batch};
 
 use super::identity::{First, Firsts};
 use super::parts::{Parts, each_chosen, parts};
 use super::settle::{EVERYWHERE, SettledInTx};
-use super::stage::{Stage, StagedRun, expiry};
+use super::stage::{Extra, Stage, StagedRun, expiry};
 use super::{Broker, Now, Refused};
 
 /// Below this size the bytes of a round are copied, so that the read buffer can be used again at once
@@ -152,9 +152,9 @@ impl Broker {
                 if slots.is_empty() && !retain {
                     continue;
                 }
-                let terms = stage.asked(index);
+                let extra = stage.extra(index);
                 let id = first_id + u64::from(index);
-                let mut message = make_message(run, item, terms, raw, id, by.now.wall);
+                let mut message = make_message(run, item, extra, raw, id, by.now.wall);
                 if told_apart && let Err(why) = self.identify(&run.route, &mut message) {
                     done.refused.push((index, why));
                     continue;
@@ -534,7 +534,7 @@ fn due_of(message: &Message) -> Millis {
 fn make_message(
     run: &StagedRun,
     item: &Item,
-    terms: Option<&Terms>,
+    extra: Option<&Extra>,
     raw: &Bytes,
     id: u64,
     now: Millis,
@@ -549,6 +549,7 @@ fn make_message(
     } else {
         (item.head.slice(raw), item.body.slice(raw))
     };
+    let terms = extra.map(|extra| &extra.terms).filter(|terms| !terms.is_empty());
     // A life begins where the message can first be delivered.
     let delay = terms.map_or(Millis(0), |terms| terms.due.since(now));
     Arc::new(Message {
@@ -560,7 +561,7 @@ fn make_message(
         received: now,
         expires: expiry(item.expires.plus(delay), queue_limit(run), now.plus(delay)),
         head: Head { tag: item.tag, bytes: head },
-        notes: Notes::default(),
+        notes: extra.map_or_else(Notes::default, |extra| extra.notes.clone()),
         terms: terms.map(|terms| Box::new(terms.clone())),
         body,
     })

@@ -13,7 +13,7 @@ use wharfmq_core::record::Class;
 use wharfmq_core::{ConnId, CoreEvent, Item, Outbox, QueueCell, QueueId, Terms, Token, limits};
 
 use super::flush::{Flushed, Flusher};
-use super::stage::{Stage, StagedState};
+use super::stage::{Extra, Stage, StagedState};
 use super::temporary::Own;
 use super::tx::Transactions;
 use super::{Broker, Claim, Consumer, Route, WriteBuf, is_temporary};
@@ -165,11 +165,26 @@ impl Port {
         terms: Terms,
         confirm: Option<Token>,
     ) -> u32 {
+        self.publish_extra(route, item, terms.into(), confirm)
+    }
+
+    pub(super) fn publish_extra(
+        &mut self,
+        route: &Arc<Route>,
+        item: Item,
+        extra: Extra,
+        confirm: Option<Token>,
+    ) -> u32 {
         let index = self.publish(route, item, confirm);
         if let Some(stage) = &mut self.stage {
-            stage.ask(index, terms);
+            stage.add(index, extra);
         }
         index
+    }
+
+    /// What is staged, where there is something.
+    pub(super) fn stage(&self) -> Option<&Stage> {
+        self.stage.as_deref()
     }
 
     /// Stages a piece of the session's state, kept in the same atomic batch as the publication that is

@@ -11,7 +11,7 @@ use wharfmq_core::{
 };
 use wharfmq_store::AppendError;
 
-use super::{Binding, Broker, Port, Route, TEMPORARIES_MAX, is_temporary, prepared, temporary};
+use super::{Binding, Broker, Port, Route, TEMPORARIES_MAX, is_temporary, prepared, schedule, temporary};
 
 /// Why a destination cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Refused {
     TooManyWatches,
     /// The name of a temporary destination is none.
     Name(NameError),
+    /// The broker has as many jobs as it may.
+    TooManyJobs,
     /// The log did not take the definition.
     Log(AppendError),
 }
@@ -50,6 +52,9 @@ impl std::fmt::Display for Refused {
             }
             Self::TooManyWatches => f.write_str("too many subscriptions to queues by wildcard"),
             Self::Name(error) => error.fmt(f),
+            Self::TooManyJobs => {
+                write!(f, "{} messages wait for their time, which is the limit", limits::JOBS_MAX)
+            }
             Self::Log(error) => error.fmt(f),
         }
     }
@@ -67,11 +72,7 @@ impl Port {
     /// What a publication to `address` reaches. Queues are made on first use. Sessions keep the route
     /// while [`Port::generation`] is the route's.
     pub fn route(&self, address: &Arc<Address>) -> Result<Arc<Route>, Refused> {
-        match address.kind {
-            Kind::Queue => self.broker.reach_queue(&address.name)?,
-            Kind::Topic => self.broker.keep_history(address)?,
-        }
-        Ok(self.broker.router.route(address))
+        self.broker.route(address)
     }
 
     /// The router's generation: routes of a lower one are stale.
@@ -156,6 +157,14 @@ impl Port {
 }
 
 impl Broker {
+    pub(super) fn route(&self, address: &Arc<Address>) -> Result<Arc<Route>, Refused> {
+        match address.kind {
+            Kind::Queue => self.reach_queue(&address.name)?,
+            Kind::Topic => self.keep_history(address)?,
+        }
+        Ok(self.router.route(address))
+    }
+
     /// See [`Port::open`].
     pub fn queue(
         &self,
@@ -221,10 +230,9 @@ impl Broker {
         durable: bool,
         bound: Option<&Pattern>,
     ) -> Arc<QueuePolicy> {
-        if class == Class::Prepared {
-            return Arc::new(prepared::policy());
-        }
         let (role, address) = match class {
+            Class::Prepared => return Arc::new(prepared::policy()),
+            Class::Schedule => return Arc::new(schedule::policy()),
             Class::Session => (QueueRole::Session, Address::topic(name.clone())),
             Class::Durable => {
                 let topic = bound.map_or(name, Pattern::text);
@@ -236,7 +244,7 @@ impl Broker {
                 (QueueRole::Durable, Address::topic(topics))
             }
             Class::History => (QueueRole::History, Address::topic(name.clone())),
-            Class::Queue | Class::Retained | Class::Temporary | Class::Schedule | Class::Prepared => {
+            Class::Queue | Class::Retained | Class::Temporary => {
                 (QueueRole::Queue, Address::queue(name.clone()))
             }
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use wharfmq_base::Millis;
-use wharfmq_core::{Address, Item, QueueCell, Span, Terms, Token};
+use wharfmq_core::{Address, Item, Notes, QueueCell, Span, Terms, Token};
 
 use super::Route;
 
@@ -21,8 +21,23 @@ pub(super) struct Stage {
     pub(super) states: Vec<StagedState>,
     /// A queue that ends with the same batch. Only a stage that is carried out at once has one.
     pub(super) ends: Option<Arc<QueueCell>>,
-    /// What some of the publications ask for, by their index, ascending; most ask for nothing.
-    pub(super) extras: Vec<(u32, Box<Terms>)>,
+    /// What few of the publications have, by their index, ascending.
+    pub(super) extras: Vec<(u32, Box<Extra>)>,
+}
+
+/// What most publications do without.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// What it asks of the queues that take it.
+    pub(super) terms: Terms,
+    /// What the broker adds.
+    pub(super) notes: Notes,
+}
+
+impl From<Terms> for Extra {
+    fn from(terms: Terms) -> Self {
+        Self { terms, notes: Notes::default() }
+    }
 }
 
 /// Consecutive publications to one destination.
@@ -59,24 +74,29 @@ impl Stage {
         index
     }
 
-    /// Says what the publication at `index`, the last one, asks for.
-    pub(super) fn ask(&mut self, index: u32, terms: Terms) {
-        if !terms.is_empty() {
-            self.extras.push((index, Box::new(terms)));
+    /// Adds what the publication at `index`, the last one, has beyond others.
+    pub(super) fn add(&mut self, index: u32, extra: Extra) {
+        if !extra.terms.is_empty() || !extra.notes.0.is_empty() {
+            self.extras.push((index, Box::new(extra)));
         }
     }
 
     /// Lets the delays of all publications begin now; so far their terms say how long they are.
     pub(super) fn begin_delays(&mut self, now: Millis) {
-        for (_, terms) in self.extras.iter_mut().filter(|(_, terms)| terms.due > Millis(0)) {
-            terms.due = now.plus(terms.due);
+        for (_, extra) in self.extras.iter_mut().filter(|(_, extra)| extra.terms.due > Millis(0)) {
+            extra.begin_delay(now);
         }
     }
 
-    /// What the publication at `index` asks for.
-    pub(super) fn asked(&self, index: u32) -> Option<&Terms> {
+    /// What the publication at `index` has beyond others.
+    pub(super) fn extra(&self, index: u32) -> Option<&Extra> {
         let at = self.extras.binary_search_by_key(&index, |(of, _)| *of).ok()?;
-        self.extras.get(at).map(|(_, terms)| &**terms)
+        self.extras.get(at).map(|(_, extra)| &**extra)
+    }
+
+    /// Where the last publication goes.
+    pub(super) fn last_route(&self) -> Option<&Arc<Route>> {
+        self.runs.last().map(|run| &run.route)
     }
 
     /// The destinations, as [`Item::address`] counts them.
@@ -115,7 +135,7 @@ impl Stage {
         self.tokens.extend(rest.tokens.into_iter().map(|(of, token)| (of + items, token)));
         let moved = |state: StagedState| StagedState { before: state.before + items, ..state };
         self.states.extend(rest.states.into_iter().map(moved));
-        self.extras.extend(rest.extras.into_iter().map(|(of, terms)| (of + items, terms)));
+        self.extras.extend(rest.extras.into_iter().map(|(of, extra)| (of + items, extra)));
         self
     }
 
@@ -144,7 +164,7 @@ impl Stage {
         rest.states = states.map(|state| StagedState { before: state.before - item, ..state }).collect();
         let extras = self.extras.partition_point(|(of, _)| *of < item);
         rest.extras =
-            self.extras.split_off(extras).into_iter().map(|(of, terms)| (of - item, terms)).collect();
+            self.extras.split_off(extras).into_iter().map(|(of, extra)| (of - item, extra)).collect();
         rest
     }
 }

@@ -1,7 +1,8 @@
 //! The threads behind the broker: what must not run on a connection's time.
 //!
 //! `scheduler` calls queues at their deadlines and deletes sessions that have expired; `pager` reads
-//! paged-out messages back; `undertaker` moves dead letters; `keeper` writes checkpoints and compacts.
+//! paged-out messages back; `undertaker` moves dead letters; `keeper` writes checkpoints and compacts;
+//! `timekeeper` sends messages whose time has come.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
@@ -13,10 +14,10 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use parking_lot::{Condvar, Mutex};
 use wharfmq_base::{Location, Millis, RankedMutex, rank};
-use wharfmq_core::{Dead, Order, QueueCell, QueueId};
+use wharfmq_core::{Dead, Order, Outbox, QueueCell, QueueId};
 
-use super::Broker;
 use super::undertaker::BATCH_MESSAGES;
+use super::{Broker, timekeeper};
 
 /// How often the keeper looks whether there is something to do.
 const KEEPER_PAUSE: Duration = Duration::from_millis(500);
@@ -31,6 +32,7 @@ pub(super) struct Threads {
     shared: Arc<Shared>,
     loads: Sender<Load>,
     dead: Sender<Burial>,
+    timekeeper: Arc<Outbox>,
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -87,7 +89,8 @@ impl Threads {
     pub(super) fn new() -> (Self, Inboxes) {
         let (loads, load_inbox) = channel();
         let (dead, dead_inbox) = channel();
-        let threads = Self { shared: Arc::default(), loads, dead, handles: Mutex::default() };
+        let (shared, timekeeper, handles) = (Arc::default(), timekeeper::outbox(), Mutex::default());
+        let threads = Self { shared, loads, dead, timekeeper, handles };
         (threads, Inboxes { loads: load_inbox, dead: dead_inbox })
     }
 
@@ -101,6 +104,11 @@ impl Threads {
         let shared = Arc::clone(&self.shared);
         let keeper = weak.clone();
         self.spawn("keeper", move || run_keeper(&shared, &keeper))?;
+        let shared = Arc::clone(&self.shared);
+        let (timekeeper, outbox) = (weak.clone(), Arc::clone(&self.timekeeper));
+        self.spawn("timekeeper", move || {
+            timekeeper::run(&outbox, &timekeeper, || shared.agenda.lock().stopping);
+        })?;
         let pager = weak.clone();
         self.spawn("pager", move || {
             while let (Ok(load), Some(broker)) = (loads.recv(), pager.upgrade()) {
@@ -160,6 +168,11 @@ impl Threads {
         let _ = self.dead.send(Burial { cell: Arc::clone(cell), dead });
     }
 
+    /// There is a queue of jobs from now on.
+    pub(super) fn wake_timekeeper(&self) {
+        self.timekeeper.wake();
+    }
+
     /// The clock was turned: deadlines may have come sooner than the scheduler expects.
     pub(super) fn clock_moved(&self) {
         let _agenda = self.shared.agenda.lock();
@@ -172,15 +185,18 @@ impl Threads {
         self.shared.agenda.lock().due.len()
     }
 
-    /// Ends the scheduler and the keeper, and waits for them.
+    /// Ends the scheduler, the keeper and the timekeeper, and waits for them.
     pub(super) fn stop(&self) {
         self.shared.agenda.lock().stopping = true;
         self.shared.changed.notify_all();
         self.shared.keeper.notify_all();
+        self.timekeeper.wake();
         let handles: Vec<_> = std::mem::take(&mut *self.handles.lock());
-        let named = |handle: &JoinHandle<()>| matches!(handle.thread().name(), Some("scheduler" | "keeper"));
+        let named = |handle: &JoinHandle<()>| {
+            matches!(handle.thread().name(), Some("scheduler" | "keeper" | "timekeeper"))
+        };
         for handle in handles.into_iter().filter(named) {
-            // A panic in either aborts the process, so there is no result to look at.
+            // A panic in any of them aborts the process, so there is no result to look at.
             let _ = handle.join();
         }
     }

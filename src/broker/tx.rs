@@ -10,7 +10,7 @@ use wharfmq_core::{Item, Outcome, Tags, Terms, Token};
 
 use super::flush::{Flushed, Flusher};
 use super::settle::SettledInTx;
-use super::stage::Stage;
+use super::stage::{Extra, Stage};
 use super::{Consumer, Port, Route, is_temporary};
 
 /// Transactions one connection may have open.
@@ -154,8 +154,19 @@ impl Port {
         &mut self,
         name: &str,
         route: &Arc<Route>,
-        mut item: Item,
+        item: Item,
         terms: Option<Terms>,
+        raw: &[u8],
+    ) -> Result<(), TxError> {
+        self.publish_extra_in(name, route, item, terms.map(Extra::from), raw)
+    }
+
+    pub(super) fn publish_extra_in(
+        &mut self,
+        name: &str,
+        route: &Arc<Route>,
+        mut item: Item,
+        extra: Option<Extra>,
         raw: &[u8],
     ) -> Result<(), TxError> {
         item.retain = item.retain && !is_temporary(&route.address.name);
@@ -172,9 +183,9 @@ impl Port {
         transaction.ops += 1;
         transaction.leases.push(lease);
         let index = transaction.stage.adopt(route, item, raw, &mut transaction.raw);
-        if let Some(terms) = terms {
-            let delay = terms.due.since(self.now.wall);
-            transaction.stage.ask(index, Terms { due: delay, ..terms });
+        if let Some(mut extra) = extra {
+            extra.terms.due = extra.terms.due.since(self.now.wall);
+            transaction.stage.add(index, extra);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod address;
 mod chunk;
 mod consumer;
+mod cron;
 mod effect;
 mod filter;
 pub mod limits;
@@ -22,6 +23,7 @@ mod selector;
 pub use address::{Address, Kind, NameError};
 pub use chunk::{Chunk, Item, Run, Span};
 pub use consumer::{AttachError, ConsumeSpec, Credit, CreditPool};
+pub use cron::{Cron, CronError};
 pub use effect::{Dead, DeadReason, Effects, Release};
 pub use filter::{Facts, Filter, HeadView, Seen};
 pub use message::{

@@ -42,6 +42,10 @@ pub const GROUPS_PER_QUEUE_MAX: usize = 1 << 16;
 pub const FOUND_AHEAD: usize = 1_024;
 /// Time ahead, in milliseconds, from which on the body of a delayed message leaves memory.
 pub const DELAY_RESIDENT_MS: u64 = 5_000;
+/// Messages that may wait to be sent later, beside those that wait in the queues they go to.
+pub const JOBS_MAX: u64 = 10_000_000;
+/// How often a message may be sent again after the first time, where there is an end to it.
+pub const REPEATS_MAX: u32 = 1_000;
 /// Bytes of the name of a group of messages.
 pub const GROUP_NAME_BYTES_MAX: usize = 1_024;
 /// Bytes of what tells a message from its duplicates.
@@ -71,3 +75,5 @@ pub const HISTORY_MESSAGES_MAX: u64 = 100_000;
 pub const RECENT_MESSAGES_MAX: usize = 100_000;
 /// Bytes of messages of the past that one subscription is given.
 pub const RECENT_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of the text of a cron entry.
+pub const CRON_BYTES_MAX: usize = 256;

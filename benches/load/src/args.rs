@@ -28,6 +28,8 @@ pub(crate) enum Mode {
     StompFill(StompFill),
     /// Drain what stomp-fill left, and check that nothing is missing
     StompDrain(StompDrain),
+    /// STOMP messages that are to be sent later, and how late they are
+    StompLater(StompLater),
     /// Memory a broker takes for idle MQTT connections with one subscription each
     MqttIdle(MqttIdle),
     /// Forward bytes from publishers to all subscribers without looking at them
@@ -183,6 +185,44 @@ pub(crate) struct StompDrain {
     #[arg(long, default_value_t = 1000)]
     pub(crate) prefetch: u32,
     #[arg(long, default_value_t = 10.0)]
+    pub(crate) patience: f64,
+}
+
+/// Half of a run, for a restart of the broker in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    All,
+    /// Send only
+    Fill,
+    /// Receive only, with the same count
+    Drain,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StompLater {
+    #[command(flatten)]
+    pub(crate) broker: Broker,
+    #[arg(long, default_value = "/queue/later")]
+    pub(crate) destination: String,
+    /// Messages
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) count: u64,
+    /// Seconds until the first is due: enough to send them all
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) lead: f64,
+    /// Seconds from the first to the last
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) spread: f64,
+    /// Bytes of a body, and a few more
+    #[arg(long, default_value_t = 100)]
+    pub(crate) size: usize,
+    /// Have the scheduler send them, instead of the queue wait
+    #[arg(long)]
+    pub(crate) jobs: bool,
+    #[arg(long, value_enum, default_value_t = Part::All)]
+    pub(crate) part: Part,
+    /// Seconds without any message, once the first has come, after which the rest counts as lost
+    #[arg(long, default_value_t = 30.0)]
     pub(crate) patience: f64,
 }
 

@@ -12,7 +12,7 @@ use crate::process::Probe;
 use crate::stamp::Stamp;
 use crate::stomp::{self, Ack, Stomp};
 use crate::wire::Wire;
-use crate::{fsync, idle, relay};
+use crate::{fsync, idle, later, relay};
 
 /// No more connections than an ordinary machine has ports for.
 const MAX_CLIENTS: usize = 20_000;
@@ -26,6 +26,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Mode::StompQueue(mode) => stomp_queue(&mode)?,
         Mode::StompFill(mode) => stomp_fill(&mode)?,
         Mode::StompDrain(mode) => stomp_drain(&mode)?,
+        Mode::StompLater(mode) => return later::run(&mode, args.json),
         Mode::MqttIdle(mode) => return idle::run(&mode, args.json),
         Mode::Relay(mode) => return relay::run(mode.listen),
         Mode::Fsync(mode) => return fsync::run(&mode, args.json),

@@ -9,7 +9,7 @@ use super::Open;
 use super::elements::{self, Elements};
 use super::fault::Stop;
 use super::receipts::SILENT;
-use super::send::{Sent, publish};
+use super::send::Sent;
 use crate::adapters::convert;
 use crate::broker::undertaker::note;
 use crate::broker::{Port, Route};
@@ -44,13 +44,9 @@ impl Open {
         sent: &Sent<'_>,
         port: &mut Port,
     ) -> Result<(), Stop> {
-        // Refused before the first of them is sent.
-        let terms = routes.iter().map(|route| sent.terms(route.address.kind, port.now.wall));
-        let mut terms = terms.collect::<Result<SmallVec<[_; 4]>, _>>()?.into_iter();
-        let mut next = || terms.next().flatten();
         if let Some(name) = &sent.transaction {
             for route in routes {
-                port.publish_in(name, route, item, next(), &self.raw)?;
+                port.publish_in(name, route, item, None, &self.raw)?;
             }
             self.raw.truncate(start);
             self.promise_receipt(sent.receipt.as_deref(), port);
@@ -58,10 +54,10 @@ impl Open {
         }
         let Some((last, others)) = routes.split_last() else { return Ok(()) };
         for route in others {
-            publish(route, item, next(), Some(SILENT), port);
+            port.publish(route, item, Some(SILENT));
         }
         let token = sent.receipt.as_ref().map_or(SILENT, |id| self.receipts.push(id));
-        publish(last, item, next(), Some(token), port);
+        port.publish(last, item, Some(token));
         Ok(())
     }
 }

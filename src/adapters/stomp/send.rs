@@ -1,11 +1,10 @@
 //! SEND: staged as offsets into one buffer per round.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytestring::ByteString;
 use wharfmq_base::Millis;
-use wharfmq_core::{Item, Kind, Qos, Span, Terms, Token};
+use wharfmq_core::{Item, Qos, Span};
 use wharfmq_stomp::{Frame, Header, Version};
 
 use super::fault::Stop;
@@ -13,7 +12,7 @@ use super::receipts::SILENT;
 use super::terms::{Asked, may_ask};
 use super::{Open, Phase, ROUND_BYTES, elements, transformation};
 use crate::adapters::convert::{self, STOMP, TEXT_LINE};
-use crate::broker::{Port, Route};
+use crate::broker::Port;
 
 /// Marks a frame that no client can be sent as it is.
 const NO_PASS: u16 = u16::MAX;
@@ -31,14 +30,7 @@ pub(super) struct Sent<'a> {
     retain: Option<bool>,
     is_text: Option<bool>,
     is_map: bool,
-    asked: Option<Box<Asked>>,
-}
-
-impl Sent<'_> {
-    /// What it asks of the queues of a destination; `None` for nothing.
-    pub(super) fn terms(&self, to: Kind, now: Millis) -> Result<Option<Terms>, Stop> {
-        self.asked.as_ref().map(|asked| asked.terms(to, now)).transpose()
-    }
+    pub(super) asked: Option<Box<Asked>>,
 }
 
 impl Open {
@@ -68,6 +60,7 @@ impl Open {
         }
         let plain = self.routes.is_last(destination) || elements::is_plain(destination);
         let several = if plain { None } else { Some(self.resolve(destination, port)?) };
+        let errand = self.errand(&sent, destination, several.as_ref(), port)?;
         let head_at = self.mark_text(start, !frame.has_content_length(), sent.is_text);
         let body_at = self.raw.len();
         self.raw.extend_from_slice(frame.body());
@@ -84,13 +77,15 @@ impl Open {
             priority: sent.priority.unwrap_or(PRIORITY),
             expires: sent.expires.unwrap_or(Millis::NEVER),
         };
+        if let Some(errand) = errand {
+            return self.stage_errand(&errand, item, start, &sent, port);
+        }
         if let Some(routes) = several {
             return self.stage_each(&routes, item, start, &sent, port);
         }
         let route = self.routes.get(destination, port).map_err(Stop::fault)?;
-        let terms = sent.terms(route.address.kind, port.now.wall)?;
         if let Some(name) = &sent.transaction {
-            port.publish_in(name, route, item, terms, &self.raw)?;
+            port.publish_in(name, route, item, None, &self.raw)?;
             self.raw.truncate(start);
             self.promise_receipt(sent.receipt.as_deref(), port);
             return Ok(());
@@ -101,7 +96,7 @@ impl Open {
             // A queue may refuse it, and the client is to know.
             None => Some(SILENT),
         };
-        publish(route, item, terms, token, port);
+        port.publish(route, item, token);
         Ok(())
     }
 
@@ -185,20 +180,6 @@ impl Open {
             _ => start,
         }
     }
-}
-
-/// Stages a publication and what it asks for.
-pub(super) fn publish(
-    route: &Arc<Route>,
-    item: Item,
-    terms: Option<Terms>,
-    token: Option<Token>,
-    port: &mut Port,
-) {
-    match terms {
-        None => port.publish(route, item, token),
-        Some(terms) => port.publish_with(route, item, terms, token),
-    };
 }
 
 /// Of a repeated header the first counts.

@@ -1,9 +1,10 @@
 //! What the headers of a SEND ask of the queues that take it: groups, duplicates, delays.
 
 use wharfmq_base::Millis;
-use wharfmq_core::{GroupId, Kind, Terms, limits};
+use wharfmq_core::{GroupId, Terms, limits};
 
 use super::fault::Stop;
+use super::schedule::{JOB, Times, millis};
 
 const GROUP: &str = "JMSXGroupID";
 const SEQUENCE: &str = "JMSXGroupSeq";
@@ -16,11 +17,15 @@ pub(super) struct Asked {
     group: Option<GroupId>,
     closes_group: Option<bool>,
     delay: Option<Millis>,
+    pub(super) times: Times,
 }
 
 /// Whether a header may ask for something: looked at for every header, so only its first letters are.
 pub(super) fn may_ask(name: &str) -> bool {
-    name.starts_with("JMSXGroup") || name.starts_with("AMQ_SCHEDULED_") || name.starts_with("_AMQ_")
+    name.starts_with("JMSXGroup")
+        || name.starts_with("AMQ_SCHEDULED_")
+        || name.starts_with("_AMQ_")
+        || name == JOB
 }
 
 impl Asked {
@@ -39,25 +44,28 @@ impl Asked {
             // The broker reads it itself, where the queue asks for it.
             IDENTITY => bounded(name, value, limits::IDENTITY_BYTES_MAX)?,
             DELAY => {
-                let delay = delay(value)?;
+                let delay = millis(name, value)?;
                 self.delay.get_or_insert(delay);
                 return Ok(false);
             }
-            _ => {}
+            // The broker's own word for what it sends later.
+            JOB => return Ok(false),
+            _ => return Ok(!self.times.read(name, value)?),
         }
         Ok(true)
     }
 
-    /// What is asked of the queues of a destination.
-    pub(super) fn terms(&self, to: Kind, now: Millis) -> Result<Terms, Stop> {
+    /// How much later it is to be sent.
+    pub(super) fn delay(&self) -> Millis {
+        self.delay.unwrap_or_default()
+    }
+
+    /// What is asked of the queues that take it.
+    pub(super) fn terms(&self, now: Millis) -> Terms {
         let group = self.group.unwrap_or_default();
         let closes_group = !group.is_none() && self.closes_group.unwrap_or_default();
-        let delay = self.delay.unwrap_or_default();
-        if delay > Millis(0) && to == Kind::Topic {
-            return Err(Stop::fault("AMQ_SCHEDULED_DELAY is for queues: a topic delivers at once"));
-        }
-        let due = if delay > Millis(0) { now.plus(delay) } else { Millis(0) };
-        Ok(Terms { group, closes_group, due, ..Terms::default() })
+        let due = if self.delay() > Millis(0) { now.plus(self.delay()) } else { Millis(0) };
+        Terms { group, closes_group, due, ..Terms::default() }
     }
 }
 
@@ -66,14 +74,4 @@ fn bounded(name: &str, value: &str, max: usize) -> Result<(), Stop> {
         return Err(Stop::fault(format!("{name} has {} bytes; it may have {max}", value.len())));
     }
     Ok(())
-}
-
-fn delay(value: &str) -> Result<Millis, Stop> {
-    match value.parse() {
-        Ok(delay) if delay <= limits::DELAY_MAX_MS => Ok(Millis(delay)),
-        _ => Err(Stop::fault(format!(
-            "AMQ_SCHEDULED_DELAY is a number of milliseconds from 0 to {} (five years)",
-            limits::DELAY_MAX_MS
-        ))),
-    }
 }

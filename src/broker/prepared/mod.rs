@@ -17,14 +17,13 @@ use bytes::{Bytes, BytesMut};
 use wharfmq_base::{Millis, RankedMutex, rank};
 use wharfmq_core::record::Class;
 use wharfmq_core::{
-    Bound, DeadLetter, Grouping, Item, Message, Order, Qos, QueueCell, QueueId, QueuePolicy, Span, Terms,
-    Token,
+    Bound, DeadLetter, Grouping, Item, Message, Order, Qos, QueueCell, QueueId, QueuePolicy, Span, Token,
 };
 
 use self::plan::{Plan, Settled, Wish};
 use super::flush::Flushed;
 use super::settle::SettledInTx;
-use super::stage::{Stage, StagedState};
+use super::stage::{Extra, Stage, StagedState};
 use super::tx::Transaction;
 use super::{Broker, Port, Refused, Route, TxError};
 
@@ -227,11 +226,10 @@ impl Port {
                 None => self.route(&message.address)?,
             };
             let index = stage.push(&route, item);
-            if let Some(terms) = &message.terms {
-                // The delay alone: it begins with the commit.
-                let due = terms.due.since(message.received);
-                stage.ask(index, Terms { due, ..(**terms).clone() });
-            }
+            let mut terms = message.terms.as_deref().cloned().unwrap_or_default();
+            // The delay alone: it begins with the commit.
+            terms.due = terms.due.since(message.received);
+            stage.add(index, Extra { terms, notes: message.notes.clone() });
         }
         stage.ends = Some(Arc::clone(&pledge.cell));
         Ok((stage, raw.freeze()))

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
@@ -258,7 +258,7 @@ impl Client {
         self.item_of("head", body, how)
     }
 
-    fn item_of(&mut self, head: &str, body: &str, how: How) -> Item {
+    pub(super) fn item_of(&mut self, head: &str, body: &str, how: How) -> Item {
         self.raw.extend_from_slice(b"<other frames>");
         let start = self.raw.len() as u32;
         self.raw.extend_from_slice(head.as_bytes());
@@ -279,8 +279,13 @@ impl Client {
     }
 
     pub(super) fn flush(&mut self) {
-        let raw = self.raw.split().freeze();
+        let raw = self.take_raw();
         self.port.flush(raw);
+    }
+
+    /// The bytes of what was made since the last time.
+    pub(super) fn take_raw(&mut self) -> Bytes {
+        self.raw.split().freeze()
     }
 
     pub(super) fn send(&mut self, to: &Address, body: &str, how: How, token: Option<u64>) {

@@ -10,6 +10,7 @@ mod prepared;
 mod prepared_crash;
 mod recovery;
 mod regressions;
+mod schedule;
 mod space;
 mod temporary;
 mod terms;

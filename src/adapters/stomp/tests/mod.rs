@@ -2,6 +2,7 @@ mod acks;
 mod basics;
 mod composite;
 mod crossing;
+mod schedule;
 mod selectors;
 mod subscriptions;
 mod temporary;
