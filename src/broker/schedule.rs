@@ -261,7 +261,7 @@ pub(super) fn stored(item: Item) -> Item {
 
 /// A route to the queue of jobs, for a destination that they keep.
 pub(super) fn route_through(to: &Arc<Address>, jobs: &Arc<QueueCell>) -> Arc<Route> {
-    let bound = Bound { id: jobs.id, queue: Arc::clone(jobs), flags: 0, own_flags: Some(0) };
+    let bound = Bound { id: jobs.id, queue: Arc::clone(jobs), flags: 0, own_flags: Some(0), choices: None };
     Arc::new(Route::to_queue(Arc::clone(to), bound))
 }
 

@@ -148,7 +148,7 @@ impl Timekeeper<'_> {
             return batch.misfits;
         }
         let settled = jobs.stage(deliveries);
-        let by = Flusher { outbox: self.outbox, now, own: None, refuse_when_full: true, atomic: true };
+        let by = Flusher { outbox: self.outbox, now, own: &[], refuse_when_full: true, atomic: true };
         let flushed = broker.flush(batch.stage, batch.raw.freeze(), &by, std::slice::from_ref(&settled));
         if flushed.refused.is_empty() {
             self.appended.extend(flushed.lsn);

@@ -123,9 +123,9 @@ fn what_was_missed() {
 fn a_delay_on_a_topic() {
     let rig = Rig::memory(Settings::default());
     let (mut client, mut live) = (rig.client(), rig.client());
-    live.port.subscribe(&pattern("t"), SubTag(1), false, false);
+    live.port.subscribe(&pattern("t"), SubTag(1), false, false, None);
     let (durable, _) = client.port.open(Class::Durable, &"d".into(), true).unwrap();
-    let binding = Binding { pattern: pattern("t"), flags: 2, no_local: false, options: bytes::Bytes::new() };
+    let binding = Binding::to(pattern("t"), 2);
     client.port.bind(&durable, binding).unwrap();
     client.later(&rig, &topic("t"), "x", SAFE, plan(1_000, 0, 0));
     pass(&rig, 999);
@@ -328,7 +328,7 @@ fn a_transaction_schedules_or_does_not() {
     client.settle_down(&rig);
     await_waiting(&rig, 1);
     let mut live = rig.client();
-    live.port.subscribe(&pattern("t"), SubTag(1), false, false);
+    live.port.subscribe(&pattern("t"), SubTag(1), false, false, None);
     pass(&rig, 1_000);
     live.turn_until(&rig, "the message", |live| !live.chunked.is_empty());
     assert_eq!(live.chunked, ["a"]);
