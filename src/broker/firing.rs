@@ -8,7 +8,7 @@ use wharfmq_core::{Delivery, Item, Message, QueueCell, Span, Terms};
 
 use super::schedule::{Job, route_through, stored};
 use super::stage::{Extra, Stage};
-use super::{Broker, Now, Route};
+use super::{Broker, Now, Refused, Route, is_temporary};
 
 /// What a batch of jobs puts into one append.
 #[derive(Default)]
@@ -30,8 +30,18 @@ pub(super) struct Misfit {
     /// Its place in the batch.
     pub(super) nth: usize,
     pub(super) why: String,
-    /// Whether it never can.
-    pub(super) hopeless: bool,
+    pub(super) fate: Fate,
+}
+
+/// What becomes of a job that cannot be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is tried again.
+    Waits,
+    /// It is a dead letter.
+    Dies,
+    /// Nothing: its destination was only to be there for a while.
+    Ends,
 }
 
 impl Batch {
@@ -40,14 +50,14 @@ impl Batch {
         let size = |delivery: &Delivery| delivery.message.head.bytes.len() + delivery.message.body.len();
         batch.raw.reserve(deliveries.iter().map(size).sum());
         for (nth, delivery) in deliveries.iter().enumerate() {
-            if let Err((why, hopeless)) = batch.add(broker, jobs, nth, &delivery.message, now.wall) {
-                batch.misfits.push(Misfit { nth, why, hopeless });
+            if let Err((why, fate)) = batch.add(broker, jobs, nth, &delivery.message, now.wall) {
+                batch.misfits.push(Misfit { nth, why, fate });
             }
         }
         batch
     }
 
-    /// Adds what becomes of one job. The error: why nothing, and whether that is for good.
+    /// Adds what becomes of one job. The error: why nothing, and what then.
     fn add(
         &mut self,
         broker: &Broker,
@@ -55,24 +65,28 @@ impl Batch {
         nth: usize,
         message: &Message,
         now: Millis,
-    ) -> Result<(), (String, bool)> {
+    ) -> Result<(), (String, Fate)> {
         let Some(job) = Job::of(&message.notes) else {
-            return Err(("what is to become of it cannot be read".to_owned(), true));
+            return Err(("what is to become of it cannot be read".to_owned(), Fate::Dies));
         };
         let terms = message.terms.as_deref().cloned().unwrap_or_default();
         let firing = job.schedule.fire(terms.due, now);
         let item = self.item(message);
         if firing.sends {
-            let route = broker.route(&message.address).map_err(|refused| (refused.to_string(), false))?;
+            let route = broker.route(&message.address).map_err(|refused| {
+                let gone = matches!(refused, Refused::Gone(_));
+                (refused.to_string(), if gone { Fate::Ends } else { Fate::Waits })
+            })?;
             let dedup = if job.schedule.is_repeating() {
                 // Not duplicates of each other, whatever their headers say.
-                broker.ids.draw(1).to_string().into()
+                format!("{}/{}", job.schedule.job, broker.ids.draw(1)).into()
             } else {
                 terms.dedup.clone()
             };
             let own = Terms { group: job.group, due: Millis(0), dedup, ..terms.clone() };
             let expires = if job.life == Millis::NEVER { job.life } else { now.plus(job.life) };
-            let item = Item { qos: job.qos, retain: job.retain, expires, ..item };
+            let retain = job.retain && !is_temporary(&message.address.name);
+            let item = Item { qos: job.qos, retain, expires, ..item };
             self.push(&route, item, own.into(), nth);
             self.sends += 1;
         }
@@ -86,14 +100,14 @@ impl Batch {
         Ok(())
     }
 
-    fn push(&mut self, route: &Arc<Route>, item: Item, extra: Extra, nth: usize) {
+    pub(super) fn push(&mut self, route: &Arc<Route>, item: Item, extra: Extra, nth: usize) {
         let index = self.stage.push(route, item);
         self.stage.add(index, extra);
         self.of.push(nth);
     }
 
     /// Copies a message's bytes; the item that points to them.
-    fn item(&mut self, message: &Message) -> Item {
+    pub(super) fn item(&mut self, message: &Message) -> Item {
         let (head, body) = (&message.head.bytes, &message.body);
         let start = self.raw.len() as u32;
         self.raw.extend_from_slice(head);

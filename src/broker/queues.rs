@@ -32,6 +32,8 @@ pub enum Refused {
     Name(NameError),
     /// The broker has as many jobs as it may.
     TooManyJobs,
+    /// The scheduler has been told more than it has done yet.
+    Busy,
     /// The log did not take the definition.
     Log(AppendError),
 }
@@ -55,6 +57,7 @@ impl std::fmt::Display for Refused {
             Self::TooManyJobs => {
                 write!(f, "{} messages wait for their time, which is the limit", limits::JOBS_MAX)
             }
+            Self::Busy => f.write_str("the scheduler is busy: try again later"),
             Self::Log(error) => error.fmt(f),
         }
     }

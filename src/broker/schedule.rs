@@ -270,7 +270,7 @@ impl Broker {
     pub(super) fn jobs(&self) -> Result<Arc<QueueCell>, Refused> {
         let (cell, known) = self.queue(Class::Schedule, &QUEUE, true)?;
         if !known {
-            self.threads.wake_timekeeper();
+            self.threads.timekeeper().wake();
         }
         Ok(cell)
     }

@@ -14,10 +14,11 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use parking_lot::{Condvar, Mutex};
 use wharfmq_base::{Location, Millis, RankedMutex, rank};
-use wharfmq_core::{Dead, Order, Outbox, QueueCell, QueueId};
+use wharfmq_core::{Dead, Order, QueueCell, QueueId};
 
+use super::Broker;
+use super::timekeeper::{self, Desk};
 use super::undertaker::BATCH_MESSAGES;
-use super::{Broker, timekeeper};
 
 /// How often the keeper looks whether there is something to do.
 const KEEPER_PAUSE: Duration = Duration::from_millis(500);
@@ -32,7 +33,7 @@ pub(super) struct Threads {
     shared: Arc<Shared>,
     loads: Sender<Load>,
     dead: Sender<Burial>,
-    timekeeper: Arc<Outbox>,
+    timekeeper: Arc<Desk>,
     handles: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -89,7 +90,7 @@ impl Threads {
     pub(super) fn new() -> (Self, Inboxes) {
         let (loads, load_inbox) = channel();
         let (dead, dead_inbox) = channel();
-        let (shared, timekeeper, handles) = (Arc::default(), timekeeper::outbox(), Mutex::default());
+        let (shared, timekeeper, handles) = (Arc::default(), Arc::default(), Mutex::default());
         let threads = Self { shared, loads, dead, timekeeper, handles };
         (threads, Inboxes { loads: load_inbox, dead: dead_inbox })
     }
@@ -105,9 +106,9 @@ impl Threads {
         let keeper = weak.clone();
         self.spawn("keeper", move || run_keeper(&shared, &keeper))?;
         let shared = Arc::clone(&self.shared);
-        let (timekeeper, outbox) = (weak.clone(), Arc::clone(&self.timekeeper));
+        let (timekeeper, desk) = (weak.clone(), Arc::clone(&self.timekeeper));
         self.spawn("timekeeper", move || {
-            timekeeper::run(&outbox, &timekeeper, || shared.agenda.lock().stopping);
+            timekeeper::run(&desk, &timekeeper, || shared.agenda.lock().stopping);
         })?;
         let pager = weak.clone();
         self.spawn("pager", move || {
@@ -168,9 +169,9 @@ impl Threads {
         let _ = self.dead.send(Burial { cell: Arc::clone(cell), dead });
     }
 
-    /// There is a queue of jobs from now on.
-    pub(super) fn wake_timekeeper(&self) {
-        self.timekeeper.wake();
+    /// Where the timekeeper is told what to do.
+    pub(super) fn timekeeper(&self) -> &Desk {
+        &self.timekeeper
     }
 
     /// The clock was turned: deadlines may have come sooner than the scheduler expects.

@@ -10,16 +10,18 @@ use std::task::{Context, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use wharfmq_base::{Lsn, Millis};
 use wharfmq_core::{
     ConnId, ConsumeSpec, ConsumerKey, CoreEvent, Credit, Delivery, Effects, Outbox, Outcome, Queue,
     QueueCell, SubTag, Tags,
 };
 
-use super::Broker;
-use super::firing::{Batch, Misfit};
+use super::firing::{Batch, Fate, Misfit};
 use super::flush::Flusher;
+use super::manage::Command;
 use super::settle::SettledInTx;
+use super::{Broker, Now};
 
 /// Jobs of one batch.
 const BATCH: usize = 256;
@@ -27,6 +29,8 @@ const BATCH: usize = 256;
 const CREDIT: Credit = Credit { messages: 4 * BATCH as u32, bytes: 4 << 20 };
 /// Batches on their way to the disk: there is no use in being further ahead of it.
 const AHEAD: usize = 4;
+/// Commands that may wait.
+const COMMANDS_MAX: usize = 1_000;
 /// How long a job whose message was refused waits, in milliseconds.
 const RETRY_MS: u64 = 1_000;
 /// The longest pause: a broker that is gone is noticed after this.
@@ -34,18 +38,49 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What no connection has.
 const CONN: ConnId = ConnId(0);
 
-/// Where due jobs arrive.
-pub(super) fn outbox() -> Arc<Outbox> {
-    Outbox::new(CONN)
+/// Where due jobs arrive, and commands.
+#[derive(Debug)]
+pub(super) struct Desk {
+    outbox: Arc<Outbox>,
+    commands: Mutex<VecDeque<Command>>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self { outbox: Outbox::new(CONN), commands: Mutex::default() }
+    }
+}
+
+impl Desk {
+    /// Adds a command; false where there are too many.
+    pub(super) fn put(&self, command: Command) -> bool {
+        let mut commands = self.commands.lock();
+        if commands.len() >= COMMANDS_MAX {
+            return false;
+        }
+        commands.push_back(command);
+        drop(commands);
+        self.wake();
+        true
+    }
+
+    /// There is a queue of jobs from now on, or an end to everything.
+    pub(super) fn wake(&self) {
+        self.outbox.wake();
+    }
+
+    fn take(&self) -> Option<Command> {
+        self.commands.lock().pop_front()
+    }
 }
 
 /// Runs until the broker is gone or `stopping` says so.
-pub(super) fn run(outbox: &Arc<Outbox>, broker: &Weak<Broker>, stopping: impl Fn() -> bool) {
+pub(super) fn run(desk: &Desk, broker: &Weak<Broker>, stopping: impl Fn() -> bool) {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut keeper =
-        Timekeeper { outbox, jobs: None, due: VecDeque::new(), appended: VecDeque::new(), refusing: false };
+        Timekeeper { desk, jobs: None, due: VecDeque::new(), appended: VecDeque::new(), refusing: false };
     loop {
-        let woken = outbox.poll_ready(&Context::from_waker(&waker)).is_ready();
+        let woken = desk.outbox.poll_ready(&Context::from_waker(&waker)).is_ready();
         let Some(broker) = broker.upgrade() else { return };
         if stopping() {
             return;
@@ -69,7 +104,7 @@ impl Wake for Unpark {
 }
 
 struct Timekeeper<'a> {
-    outbox: &'a Arc<Outbox>,
+    desk: &'a Desk,
     /// The queue of jobs, once there is one.
     jobs: Option<Jobs>,
     due: VecDeque<CoreEvent>,
@@ -86,30 +121,69 @@ struct Jobs {
 }
 
 impl Timekeeper<'_> {
-    /// Handles all jobs that have come.
+    /// Handles all that has come.
     fn turn(&mut self, broker: &Broker, stopping: &impl Fn() -> bool) {
-        let Some(jobs) = self.jobs.take().or_else(|| Jobs::attach(broker, self.outbox)) else { return };
-        self.outbox.take(&mut self.due);
-        while !self.due.is_empty() && !stopping() {
-            if self.appended.len() >= AHEAD
-                && let Some(lsn) = self.appended.pop_front()
-                && !broker.log.durable().wait(lsn)
-            {
-                // A log that has failed takes nothing more; the broker stops because of that.
+        let jobs = self.jobs.take().or_else(|| Jobs::attach(broker, &self.desk.outbox));
+        let Some(jobs) = jobs else {
+            // There is nothing to look at or to take back.
+            self.desk.commands.lock().clear();
+            return;
+        };
+        loop {
+            while let Some(command) = self.desk.take() {
+                self.obey(broker, &jobs, &command);
+            }
+            self.desk.outbox.take(&mut self.due);
+            if self.due.is_empty() || stopping() || !self.is_near_the_disk(broker) {
                 break;
             }
             let batch = self.next_batch();
-            let spent = batch.iter().map(|delivery| delivery.message.size()).fold(0, u32::saturating_add);
-            let credit = Credit { messages: batch.len() as u32, bytes: spent };
+            let credit = credit_of(&batch);
             self.handle(broker, &jobs, batch);
-            let wall = broker.now().wall;
-            jobs.run(broker, |queue, key, fx| queue.grant(key, credit, wall, fx));
+            jobs.grant(broker, credit);
         }
         self.jobs = Some(jobs);
     }
 
+    /// Waits for the disk; false where the log has failed and takes nothing more: the broker stops because
+    /// of that.
+    fn is_near_the_disk(&mut self, broker: &Broker) -> bool {
+        if self.appended.len() < AHEAD {
+            return true;
+        }
+        self.appended.pop_front().is_none_or(|lsn| broker.log.durable().wait(lsn))
+    }
+
+    fn obey(&mut self, broker: &Broker, jobs: &Jobs, command: &Command) {
+        match command {
+            Command::Show(which, to) => broker.show(&jobs.cell, *which, to, &self.flusher(broker.now())),
+            Command::Cancel(which) => {
+                broker.cancel(&jobs.cell, *which, &self.flusher(broker.now()));
+                // What was due meanwhile is here, or was looked at.
+                self.desk.outbox.take(&mut self.due);
+                let mut cancelled = Vec::new();
+                for event in std::mem::take(&mut self.due) {
+                    match event {
+                        CoreEvent::Deliver(delivery) if which.mean(&delivery.message) => {
+                            cancelled.push(delivery)
+                        }
+                        other => self.due.push_back(other),
+                    }
+                }
+                let bytes: usize = cancelled.iter().map(|delivery| delivery.message.size() as usize).sum();
+                jobs.accept(broker, &cancelled);
+                self.desk.outbox.taken(bytes);
+                jobs.grant(broker, credit_of(&cancelled));
+            }
+        }
+    }
+
+    fn flusher(&self, now: Now) -> Flusher<'_> {
+        Flusher { outbox: &self.desk.outbox, now, own: None, refuse_when_full: true, atomic: true }
+    }
+
     fn next_batch(&mut self) -> Vec<Delivery> {
-        let outbox = self.outbox;
+        let outbox = &self.desk.outbox;
         let events = self.due.drain(..BATCH.min(self.due.len()));
         let events = events.inspect(|event| outbox.taken(event.bytes()));
         let delivery = |event| if let CoreEvent::Deliver(delivery) = event { Some(delivery) } else { None };
@@ -148,7 +222,7 @@ impl Timekeeper<'_> {
             return batch.misfits;
         }
         let settled = jobs.stage(deliveries);
-        let by = Flusher { outbox: self.outbox, now, own: &[], refuse_when_full: true, atomic: true };
+        let by = self.flusher(now);
         let flushed = broker.flush(batch.stage, batch.raw.freeze(), &by, std::slice::from_ref(&settled));
         if flushed.refused.is_empty() {
             self.appended.extend(flushed.lsn);
@@ -162,14 +236,14 @@ impl Timekeeper<'_> {
             .refused
             .into_iter()
             .filter_map(|(item, why)| {
-                Some(Misfit { nth: *batch.of.get(item as usize)?, why, hopeless: false })
+                Some(Misfit { nth: *batch.of.get(item as usize)?, why, fate: Fate::Waits })
             })
             .collect();
         misfits.dedup_by_key(|misfit| misfit.nth);
         if misfits.is_empty() {
             // The log took nothing, and nothing was to be sent that it could have been asked about.
             let all = 0..deliveries.len();
-            misfits = all.map(|nth| Misfit { nth, why: String::new(), hopeless: false }).collect();
+            misfits = all.map(|nth| Misfit { nth, why: String::new(), fate: Fate::Waits }).collect();
         }
         misfits
     }
@@ -202,20 +276,41 @@ impl Jobs {
         settled
     }
 
-    /// Puts jobs back for a moment; to the dead letters, where no moment would help.
+    /// Lets a job that cannot be carried out meet its fate.
     fn give_back(&self, broker: &Broker, deliveries: &[Delivery], misfits: &[Misfit]) {
         broker.counters.scheduled_refused(misfits.len() as u64);
         let wall = broker.now().wall;
         self.run(broker, |queue, key, fx| {
             for misfit in misfits {
                 let Some(delivery) = deliveries.get(misfit.nth) else { continue };
-                let outcome = if misfit.hopeless {
-                    Outcome::Reject
-                } else {
-                    Outcome::Requeue { delay: Millis(RETRY_MS), count: false }
+                let outcome = match misfit.fate {
+                    Fate::Waits => Outcome::Requeue { delay: Millis(RETRY_MS), count: false },
+                    Fate::Dies => Outcome::Reject,
+                    Fate::Ends => Outcome::Accept,
                 };
                 queue.settle(key, Tags::One(delivery.tag), outcome, wall, fx);
             }
         });
     }
+
+    /// Takes jobs out of their queue that nothing is to become of.
+    fn accept(&self, broker: &Broker, deliveries: &[Delivery]) {
+        let wall = broker.now().wall;
+        self.run(broker, |queue, key, fx| {
+            for delivery in deliveries {
+                queue.settle(key, Tags::One(delivery.tag), Outcome::Accept, wall, fx);
+            }
+        });
+    }
+
+    fn grant(&self, broker: &Broker, credit: Credit) {
+        let wall = broker.now().wall;
+        self.run(broker, |queue, key, fx| queue.grant(key, credit, wall, fx));
+    }
+}
+
+/// What jobs have spent of their consumer's credit.
+fn credit_of(deliveries: &[Delivery]) -> Credit {
+    let bytes = deliveries.iter().map(|delivery| delivery.message.size()).fold(0, u32::saturating_add);
+    Credit { messages: deliveries.len() as u32, bytes }
 }

@@ -9,6 +9,7 @@ mod errand;
 mod fault;
 mod flights;
 mod group;
+mod manage;
 mod message;
 mod options;
 mod receipts;

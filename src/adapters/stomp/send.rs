@@ -21,7 +21,7 @@ const PRIORITY_MAX: u8 = 9;
 
 /// What the headers of a SEND say to the broker.
 pub(super) struct Sent<'a> {
-    destination: Option<Cow<'a, str>>,
+    pub(super) destination: Option<Cow<'a, str>>,
     pub(super) receipt: Option<Cow<'a, str>>,
     pub(super) transaction: Option<Cow<'a, str>>,
     persistent: Option<bool>,
@@ -55,6 +55,9 @@ impl Open {
         let Some(destination) = &sent.destination else {
             return Err(Stop::fault("destination is missing"));
         };
+        if sent.asked.as_ref().is_some_and(|asked| asked.manages) && self.manage(frame, &sent, start, port)? {
+            return Ok(());
+        }
         if sent.is_map {
             transformation::check_map(frame.body())?;
         }

@@ -4,6 +4,7 @@ use wharfmq_base::Millis;
 use wharfmq_core::{GroupId, Terms, limits};
 
 use super::fault::Stop;
+use super::manage::ACTION;
 use super::schedule::{JOB, Times, millis};
 
 const GROUP: &str = "JMSXGroupID";
@@ -18,12 +19,14 @@ pub(super) struct Asked {
     closes_group: Option<bool>,
     delay: Option<Millis>,
     pub(super) times: Times,
+    /// Whether it may be for the scheduler itself.
+    pub(super) manages: bool,
 }
 
 /// Whether a header may ask for something: looked at for every header, so only its first letters are.
 pub(super) fn may_ask(name: &str) -> bool {
     name.starts_with("JMSXGroup")
-        || name.starts_with("AMQ_SCHEDULED_")
+        || name.starts_with("AMQ_SCHEDULE")
         || name.starts_with("_AMQ_")
         || name == JOB
 }
@@ -48,6 +51,7 @@ impl Asked {
                 self.delay.get_or_insert(delay);
                 return Ok(false);
             }
+            ACTION => self.manages = true,
             // The broker's own word for what it sends later.
             JOB => return Ok(false),
             _ => return Ok(!self.times.read(name, value)?),

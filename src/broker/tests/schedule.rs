@@ -335,6 +335,22 @@ fn a_transaction_schedules_or_does_not() {
 }
 
 #[test]
+fn repetitions_are_not_duplicates_of_each_other() {
+    let once =
+        PartialPolicy { dedup: Some(Millis(HOUR)), dedup_by: Some("id".into()), ..PartialPolicy::default() };
+    let rig = Rig::memory(settings([("queue://q", once)]));
+    let mut client = rig.client();
+    let item = client.item_of("id=5", "x", SAFE);
+    let to = Arc::new(queue("q"));
+    let later = client.port.later(&to, item, Terms::default(), plan(10, 10, 2)).unwrap();
+    client.port.schedule(later, None);
+    client.flush();
+    client.settle_down(&rig);
+    pass(&rig, 1_000);
+    rig.wait("all three", || rig.bodies(&rig.queue("q")).len() == 3);
+}
+
+#[test]
 fn more_than_a_batch_at_once() {
     let dir = tempdir().unwrap();
     let rig = Rig::journal(dir.path(), Settings::default());

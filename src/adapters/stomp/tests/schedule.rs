@@ -81,9 +81,7 @@ fn schedules_in_a_transaction() {
 fn what_asks_for_nothing_is_sent_at_once() {
     let bench = Bench::new();
     let mut client = listener(&bench);
-    for nothing in
-        ["AMQ_SCHEDULED_DELAY:0", "AMQ_SCHEDULED_REPEAT:5", "AMQ_SCHEDULED_CRON: ", "AMQ_SCHEDULED_PERIOD:0"]
-    {
+    for nothing in ["AMQ_SCHEDULED_DELAY:0", "AMQ_SCHEDULED_REPEAT:5", "AMQ_SCHEDULED_PERIOD:0"] {
         client.send("/topic/t", &format!("{nothing}\n"), "x");
         client.send("/queue/q", &format!("{nothing}\n"), "y");
         let got = client.await_frames(2);
@@ -112,6 +110,115 @@ fn what_cannot_be_scheduled() {
     ] {
         let mut client = bench.stomp(Version::V1_2);
         client.send("/topic/t", &format!("{headers}\n"), "x");
+        let error = client.error();
+        let message = error.get("message").unwrap().to_owned();
+        assert!(message.contains(words), "{headers}: {message}");
+    }
+}
+
+#[test]
+fn several_destinations_are_scheduled_together() {
+    let bench = Bench::new();
+    let mut client = listener(&bench);
+    client.send("/queue/q,/topic/t", "AMQ_SCHEDULED_DELAY:1000\nreceipt:r\n", "x");
+    assert_eq!(one(&mut client).get("receipt-id"), Some("r"));
+    bench.pass(1_000);
+    let got = client.await_frames(2);
+    let jobs: Vec<_> = got.iter().map(|frame| frame.get("scheduledJobId").unwrap()).collect();
+    assert_eq!(jobs[0], jobs[1]);
+}
+
+/// Says something to the scheduler; what comes beside the receipt.
+fn manage(client: &mut Client<'_>, headers: &str, count: usize) -> Vec<Got> {
+    client.send("/topic/ActiveMQ.Scheduler.Management", &format!("{headers}receipt:m\n"), "");
+    let mut got = client.await_frames(1 + count);
+    let receipt = got.iter().position(|frame| frame.command == Command::Receipt).unwrap();
+    got.remove(receipt);
+    assert_eq!(got.len(), count, "{got:?}");
+    got
+}
+
+/// What the scheduler shows, in the order in which it was scheduled.
+fn shown(client: &mut Client<'_>, headers: &str, count: usize) -> Vec<Got> {
+    client.subscribe("r", "/queue/replies", "");
+    let action = format!("AMQ_SCHEDULER_ACTION:BROWSE\nreply-to:/queue/replies\n{headers}");
+    let got = manage(client, &action, count);
+    client.say("UNSUBSCRIBE\nid:r\n\n\0");
+    got
+}
+
+#[test]
+fn the_scheduler_shows_what_it_will_send() {
+    let bench = Bench::new();
+    let mut client = listener(&bench);
+    client.send("/queue/q", "AMQ_SCHEDULED_CRON:0 12 * * *\n", "noon");
+    client.send(
+        "/topic/t",
+        "AMQ_SCHEDULED_DELAY:500\nAMQ_SCHEDULED_PERIOD:70\nAMQ_SCHEDULED_REPEAT:3\n",
+        "x",
+    );
+    let got = shown(&mut client, "", 2);
+    let headers = |got: &Got| {
+        let names = ["original-destination", "scheduledTime", "AMQ_SCHEDULED_DELAY", "AMQ_SCHEDULED_PERIOD"];
+        let names = names.into_iter().chain(["AMQ_SCHEDULED_REPEAT", "AMQ_SCHEDULED_CRON"]);
+        names.map(|name| got.get(name).unwrap_or("-").to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!((headers(&got[0]).as_str(), got[0].text()), ("/queue/q 43200000 - - 0 0 12 * * *", "noon"));
+    assert_eq!((headers(&got[1]).as_str(), got[1].text()), ("/topic/t 1000500 500 70 3 -", "x"));
+    let within = |start: u64, end: u64| format!("ACTION_START_TIME:{start}\nACTION_END_TIME:{end}\n");
+    assert_eq!(shown(&mut client, &within(0, 1_000_500), 1)[0].text(), "x");
+    assert_eq!(shown(&mut client, &within(1_000_501, 50_000_000), 1)[0].text(), "noon");
+    // It was only shown.
+    bench.pass(500);
+    assert_eq!(one(&mut client).text(), "x");
+}
+
+#[test]
+fn what_was_scheduled_is_taken_back() {
+    let bench = Bench::new();
+    let mut client = listener(&bench);
+    for body in ["a", "b", "c", "d"] {
+        client.send("/queue/q", "AMQ_SCHEDULED_PERIOD:100\nAMQ_SCHEDULED_REPEAT:5\n", body);
+    }
+    let got = shown(&mut client, "", 4);
+    let job = got[1].get("scheduledJobId").unwrap();
+    manage(&mut client, &format!("AMQ_SCHEDULER_ACTION:REMOVE\nscheduledJobId:{job}\n"), 0);
+    bench.pass(100);
+    let mut bodies: Vec<_> = client.await_frames(3).iter().map(|frame| frame.text().to_owned()).collect();
+    bodies.sort();
+    assert_eq!(bodies, ["a", "c", "d"]);
+    let early = format!("ACTION_START_TIME:0\nACTION_END_TIME:{}\n", START + 199);
+    manage(&mut client, &format!("AMQ_SCHEDULER_ACTION:REMOVEALL\n{early}"), 0);
+    assert_eq!(shown(&mut client, "", 3).len(), 3);
+    manage(&mut client, "AMQ_SCHEDULER_ACTION:REMOVEALL\n", 0);
+    client.send("/queue/q", "AMQ_SCHEDULED_PERIOD:100\n", "e");
+    bench.pass(100);
+    assert_eq!(one(&mut client).text(), "e");
+    bench.pass(10_000);
+    assert!(client.frames().is_empty());
+}
+
+#[test]
+fn what_the_scheduler_does_not_do() {
+    let bench = Bench::new();
+    for (headers, words) in [
+        ("AMQ_SCHEDULER_ACTION:LIST", "AMQ_SCHEDULER_ACTION is BROWSE, REMOVE or REMOVEALL"),
+        ("AMQ_SCHEDULER_ACTION:BROWSE", "BROWSE needs reply-to"),
+        ("AMQ_SCHEDULER_ACTION:BROWSE\nreply-to:/queue/a,/queue/b", "reply-to has to name one destination"),
+        ("AMQ_SCHEDULER_ACTION:REMOVE", "REMOVE needs scheduledJobId"),
+        ("AMQ_SCHEDULER_ACTION:REMOVE\nscheduledJobId:ID:x", "scheduledJobId is not one of this broker's"),
+        (
+            "AMQ_SCHEDULER_ACTION:REMOVEALL\nACTION_END_TIME:5",
+            "ACTION_START_TIME and ACTION_END_TIME belong together",
+        ),
+        (
+            "AMQ_SCHEDULER_ACTION:REMOVEALL\nACTION_START_TIME:x\nACTION_END_TIME:5",
+            "ACTION_START_TIME is not a time",
+        ),
+        ("AMQ_SCHEDULER_ACTION:REMOVEALL\ntransaction:t", "takes part in no transaction"),
+    ] {
+        let mut client = bench.stomp(Version::V1_2);
+        client.send("/topic/ActiveMQ.Scheduler.Management", &format!("{headers}\n"), "");
         let error = client.error();
         let message = error.get("message").unwrap().to_owned();
         assert!(message.contains(words), "{headers}: {message}");

@@ -76,12 +76,6 @@ fn each_of_several_destinations_is_asked() {
     bench.pass(5_000);
     let got = client.await_frames(2);
     assert!(got.iter().all(|frame| frame.text() == "late"));
-    client.send("/queue/a,/topic/b", "AMQ_SCHEDULED_DELAY:5000\n", "m");
-    assert!(client.error().get("message").unwrap().contains("AMQ_SCHEDULED_DELAY is for queues"));
-    let mut other = bench.stomp(Version::V1_2);
-    bench.pass(5_000);
-    other.subscribe("1", "/queue/a", "");
-    assert!(other.frames().iter().all(|frame| frame.text() != "m"), "nothing of it was sent");
 }
 
 #[test]
@@ -116,7 +110,6 @@ fn what_cannot_be_meant_is_refused() {
         ("/queue/a", &far, "AMQ_SCHEDULED_DELAY is a number of milliseconds"),
         ("/queue/a", "AMQ_SCHEDULED_DELAY:-1", "AMQ_SCHEDULED_DELAY is a number of milliseconds"),
         ("/queue/a", "AMQ_SCHEDULED_DELAY:soon", "AMQ_SCHEDULED_DELAY is a number of milliseconds"),
-        ("/topic/a", "AMQ_SCHEDULED_DELAY:9", "AMQ_SCHEDULED_DELAY is for queues"),
     ] {
         let bench = Bench::new();
         let mut client = bench.stomp(Version::V1_2);
