@@ -23,6 +23,7 @@ mod like;
 mod members;
 mod number;
 mod parser;
+mod predicate;
 mod program;
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,9 @@ use foldhash::fast::RandomState;
 use super::SelectorError;
 use super::error::character;
 use super::lexer::{Lexer, Token};
-use super::like::Like;
-use super::members::Members;
 use super::number::{Arithmetic, Number};
-use super::program::{Comparison, Condition, Literal, Name, Operand, Sign};
-use crate::limits::{SELECTOR_DEPTH_MAX, SELECTOR_LIST_MAX, SELECTOR_PATTERN_BYTES_MAX, SELECTOR_TERMS_MAX};
+use super::program::{Condition, Literal, Name, Operand, Sign};
+use crate::limits::{SELECTOR_DEPTH_MAX, SELECTOR_TERMS_MAX};
 
 /// The names that a selector reads, each once.
 type Names = Box<[Box<str>]>;
@@ -32,14 +30,14 @@ pub(super) fn parse(text: &str) -> Result<(Condition, Names), SelectorError> {
 }
 
 /// What a part of a selector turns out to be.
-enum Node {
+pub(super) enum Node {
     Condition(Condition),
     Operand(Operand),
 }
 
 /// How strongly operators bind, the weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
+pub(super) enum Level {
     Or,
     And,
     Not,
@@ -52,11 +50,11 @@ enum Level {
 /// What an expression begins with.
 const VALUE: &str = "a value";
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     lexer: Lexer<'a>,
-    next: Token<'a>,
+    pub(super) next: Token<'a>,
     /// The byte at which `next` begins.
-    start: usize,
+    pub(super) start: usize,
     /// Parentheses, `NOT` and signs that are open.
     depth: usize,
     terms: usize,
@@ -67,7 +65,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     /// An expression whose operators bind at least so strongly.
-    fn expression(&mut self, least: Level) -> Result<Node, SelectorError> {
+    pub(super) fn expression(&mut self, least: Level) -> Result<Node, SelectorError> {
         let start = self.start;
         let mut left = self.prefix(least)?;
         while let Some(level) = self.level().filter(|level| *level >= least) {
@@ -121,7 +119,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The literal that the next token is.
-    fn literal(&mut self) -> Option<Literal> {
+    pub(super) fn literal(&mut self) -> Option<Literal> {
         Some(match &mut self.next {
             Token::True => Literal::Bool(true),
             Token::False => Literal::Bool(false),
@@ -230,120 +228,15 @@ impl<'a> Parser<'a> {
         Ok(Operand::Chain(Box::new(first), rest))
     }
 
-    /// The comparison whose operator is next.
-    fn comparison(&mut self, left: Node, start: usize) -> Result<Condition, SelectorError> {
-        self.term()?;
-        if let Token::Compare(comparison) = self.next {
-            self.advance()?;
-            return self.compare(comparison, left, start);
-        }
-        let left = self.operand(left, start)?;
-        if self.next == Token::Is {
-            self.advance()?;
-            let negated = self.accept(&Token::Not)?;
-            self.expect(&Token::Null, if negated { "NULL" } else { "NULL or NOT NULL" })?;
-            return Ok(negate(Condition::IsNull(left), negated));
-        }
-        let negated = self.accept(&Token::Not)?;
-        let condition = match self.next {
-            Token::Between => self.between(left)?,
-            Token::Like => self.like(left)?,
-            Token::In => self.list(left)?,
-            _ => return Err(self.unexpected("BETWEEN, LIKE or IN")),
-        };
-        Ok(negate(condition, negated))
-    }
-
-    fn compare(
-        &mut self,
-        comparison: Comparison,
-        left: Node,
-        start: usize,
-    ) -> Result<Condition, SelectorError> {
-        let right_start = self.start;
-        let right = self.expression(Level::Sum)?;
-        let side = |node, start| match node {
-            Node::Condition(condition) if is_equality(comparison) => {
-                Ok(Operand::Condition(Box::new(condition)))
-            }
-            node => self.operand(node, start),
-        };
-        Ok(Condition::Compare(comparison, side(left, start)?, side(right, right_start)?))
-    }
-
-    fn between(&mut self, operand: Operand) -> Result<Condition, SelectorError> {
-        self.advance()?;
-        let low = self.value(Level::Sum)?;
-        self.expect(&Token::And, "AND and the upper bound of BETWEEN")?;
-        let high = self.value(Level::Sum)?;
-        Ok(Condition::Between(Box::new([operand, low, high])))
-    }
-
-    fn like(&mut self, operand: Operand) -> Result<Condition, SelectorError> {
-        self.advance()?;
-        let at = self.at();
-        let pattern = self.text("a pattern in single quotes")?;
-        if pattern.len() > SELECTOR_PATTERN_BYTES_MAX {
-            return Err(SelectorError::PatternTooLong { at });
-        }
-        let escape = if self.accept(&Token::Escape)? { Some(self.escape()?) } else { None };
-        let Some(like) = Like::compile(&pattern, escape) else {
-            return Err(SelectorError::EscapeLast { at });
-        };
-        Ok(Condition::Like(operand, Box::new(like)))
-    }
-
-    fn escape(&mut self) -> Result<char, SelectorError> {
-        let at = self.at();
-        let text = self.text("a character in single quotes")?;
-        let mut chars = text.chars();
-        match (chars.next(), chars.next()) {
-            (Some(c), None) => Ok(c),
-            _ => Err(SelectorError::Escape { at }),
-        }
-    }
-
-    fn list(&mut self, operand: Operand) -> Result<Condition, SelectorError> {
-        self.advance()?;
-        self.expect(&Token::Open, "`(` and a list")?;
-        let (mut texts, mut numbers) = (Vec::new(), Vec::new());
-        loop {
-            if texts.len() + numbers.len() == SELECTOR_LIST_MAX {
-                return Err(SelectorError::ListTooLong { at: self.at() });
-            }
-            let sign = match self.next {
-                Token::Minus => Some(Sign::Minus),
-                Token::Plus => Some(Sign::Plus),
-                _ => None,
-            };
-            if sign.is_some() {
-                self.advance()?;
-            }
-            match (self.literal(), sign) {
-                (Some(Literal::Number(number)), sign) => {
-                    numbers.push(with_sign(sign.unwrap_or(Sign::Plus), number));
-                }
-                (Some(Literal::Text(text)), None) => texts.push(text),
-                _ => return Err(self.unexpected("a text in single quotes or a number")),
-            }
-            self.advance()?;
-            if !self.accept(&Token::Comma)? {
-                break;
-            }
-        }
-        self.expect(&Token::Close, "`,` or `)`")?;
-        Ok(Condition::In(operand, Box::new(Members::new(texts, numbers))))
-    }
-
     /// An expression that has a value.
-    fn value(&mut self, least: Level) -> Result<Operand, SelectorError> {
+    pub(super) fn value(&mut self, least: Level) -> Result<Operand, SelectorError> {
         let start = self.start;
         let node = self.expression(least)?;
         self.operand(node, start)
     }
 
     /// A node that began at that byte, as a value.
-    fn operand(&self, node: Node, start: usize) -> Result<Operand, SelectorError> {
+    pub(super) fn operand(&self, node: Node, start: usize) -> Result<Operand, SelectorError> {
         match node {
             Node::Operand(operand) => Ok(operand),
             Node::Condition(_) => Err(SelectorError::NotAValue { at: character(self.lexer.text(), start) }),
@@ -361,7 +254,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The text that the next token is.
-    fn text(&mut self, expected: &'static str) -> Result<Cow<'a, str>, SelectorError> {
+    pub(super) fn text(&mut self, expected: &'static str) -> Result<Cow<'a, str>, SelectorError> {
         if !matches!(self.next, Token::Text(_)) {
             return Err(self.unexpected(expected));
         }
@@ -371,12 +264,12 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn expect(&mut self, token: &Token<'_>, expected: &'static str) -> Result<(), SelectorError> {
+    pub(super) fn expect(&mut self, token: &Token<'_>, expected: &'static str) -> Result<(), SelectorError> {
         if self.accept(token)? { Ok(()) } else { Err(self.unexpected(expected)) }
     }
 
     /// Goes on if the next token is this one.
-    fn accept(&mut self, token: &Token<'_>) -> Result<bool, SelectorError> {
+    pub(super) fn accept(&mut self, token: &Token<'_>) -> Result<bool, SelectorError> {
         let is_next = self.next == *token;
         if is_next {
             self.advance()?;
@@ -385,14 +278,14 @@ impl<'a> Parser<'a> {
     }
 
     /// Goes on, and hands out the token that was next.
-    fn advance(&mut self) -> Result<Token<'a>, SelectorError> {
+    pub(super) fn advance(&mut self) -> Result<Token<'a>, SelectorError> {
         let (start, next) = self.lexer.next()?;
         self.start = start;
         Ok(std::mem::replace(&mut self.next, next))
     }
 
     /// Counts the next token as a term.
-    fn term(&mut self) -> Result<(), SelectorError> {
+    pub(super) fn term(&mut self) -> Result<(), SelectorError> {
         self.terms += 1;
         if self.terms > SELECTOR_TERMS_MAX {
             return Err(SelectorError::TooManyTerms { at: self.at() });
@@ -400,12 +293,12 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn unexpected(&self, expected: &'static str) -> SelectorError {
+    pub(super) fn unexpected(&self, expected: &'static str) -> SelectorError {
         SelectorError::unexpected(self.lexer.text(), self.start, self.lexer.at(), expected)
     }
 
     /// The place of the next token, as errors name it.
-    fn at(&self) -> usize {
+    pub(super) fn at(&self) -> usize {
         character(self.lexer.text(), self.start)
     }
 }
@@ -414,7 +307,7 @@ fn positive(magnitude: u64) -> Number {
     i64::try_from(magnitude).map_or(Number::Float(magnitude as f64), Number::Int)
 }
 
-fn with_sign(sign: Sign, number: Number) -> Number {
+pub(super) fn with_sign(sign: Sign, number: Number) -> Number {
     if sign == Sign::Plus {
         return number;
     }
@@ -432,12 +325,4 @@ const fn arithmetic(token: &Token<'_>) -> Option<Arithmetic> {
         Token::Percent => Some(Arithmetic::Remainder),
         _ => None,
     }
-}
-
-const fn is_equality(comparison: Comparison) -> bool {
-    matches!(comparison, Comparison::Equal | Comparison::NotEqual)
-}
-
-fn negate(condition: Condition, negated: bool) -> Condition {
-    if negated { Condition::Not(Box::new(condition)) } else { condition }
 }

@@ -11,18 +11,18 @@ use crate::{Properties, Typing, Value};
 pub(super) enum Expr {
     Name(&'static str),
     Literal(Value<'static>),
-    Minus(Box<Expr>),
-    Plus(Box<Expr>),
-    Binary(char, Box<Expr>, Box<Expr>),
+    Minus(Box<Self>),
+    Plus(Box<Self>),
+    Binary(char, Box<Self>, Box<Self>),
     // Conditions.
-    Not(Box<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
-    Compare(&'static str, Box<Expr>, Box<Expr>),
-    Between(Box<Expr>, Box<Expr>, Box<Expr>, bool),
-    Like(Box<Expr>, String, bool),
-    In(Box<Expr>, Vec<Value<'static>>, bool),
-    IsNull(Box<Expr>, bool),
+    Not(Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+    Compare(&'static str, Box<Self>, Box<Self>),
+    Between(Box<Self>, Box<Self>, Box<Self>, bool),
+    Like(Box<Self>, String, bool),
+    In(Box<Self>, Vec<Value<'static>>, bool),
+    IsNull(Box<Self>, bool),
 }
 
 impl Expr {
