@@ -179,7 +179,7 @@ impl Timekeeper<'_> {
     }
 
     fn flusher(&self, now: Now) -> Flusher<'_> {
-        Flusher { outbox: &self.desk.outbox, now, own: None, refuse_when_full: true, atomic: true }
+        Flusher { outbox: &self.desk.outbox, now, own: &[], refuse_when_full: true, atomic: true }
     }
 
     fn next_batch(&mut self) -> Vec<Delivery> {
