@@ -25,7 +25,7 @@ impl Port {
         }
         match self.broker.filter(text, Typing::Loose) {
             Ok(filter) => Ok(Some(filter)),
-            Err(error) if error == SelectorError::Empty => Ok(None),
+            Err(SelectorError::Empty) => Ok(None),
             Err(error) => Err(error.to_string()),
         }
     }
