@@ -114,7 +114,7 @@ impl Broker {
             return;
         }
         for run in &mut stage.runs {
-            if run.route.generation() != self.router.generation() {
+            if run.route.generation() < self.router.generation() {
                 run.route = self.router.route(&run.route.address);
             }
         }

@@ -24,6 +24,8 @@ const BLOCK: u64 = 500;
 /// Receipts that may be outstanding.
 const WINDOW: u64 = 8;
 const BUFFER: usize = 1 << 20;
+/// A broker may read a clock of a coarser step.
+const EARLY_MICROS: u64 = 10_000;
 
 #[derive(Debug, Serialize)]
 struct Late {
@@ -208,7 +210,7 @@ impl Seen for Tally {
         self.doubled += u64::from(doubled);
         self.distinct += u64::from(!doubled);
         let (now, due) = (wall(), due * 1_000);
-        self.early += u64::from(now < due);
+        self.early += u64::from(now + EARLY_MICROS < due);
         self.over_a_second += u64::from(now >= due + 1_000_000);
         self.late.saturating_record((now.saturating_sub(due) * 1_000).max(1));
     }

@@ -141,6 +141,35 @@ fn a_delay_on_a_topic() {
 }
 
 #[test]
+fn a_history_knows_only_what_was_sent() {
+    let kept = PartialPolicy { history: Some(5), ..PartialPolicy::default() };
+    let rig = Rig::memory(settings([("topic://t", kept)]));
+    let (mut client, mut live) = (rig.client(), rig.client());
+    live.port.subscribe(&pattern("t"), SubTag(1), false, false, None);
+    client.later(&rig, &topic("t"), "x", SAFE, plan(1_000, 0, 0));
+    live.turn(&rig);
+    assert!(live.chunked.is_empty() && live.port.recent([&pattern("t")]).is_empty());
+    pass(&rig, 1_000);
+    live.turn_until(&rig, "the message", |live| !live.chunked.is_empty());
+    assert_eq!((live.chunked.len(), live.port.recent([&pattern("t")]).len()), (1, 1));
+}
+
+#[test]
+fn what_a_temporary_destination_was_to_get_ends_with_it() {
+    let rig = Rig::memory(Settings::default());
+    let (mut client, mut owner) = (rig.client(), rig.client());
+    let own = owner.port.temporary(wharfmq_core::Kind::Queue, "own").unwrap();
+    client.later(&rig, &own, "x", SAFE, plan(1_000, 1_000, 5));
+    client.later(&rig, &queue("q"), "y", SAFE, plan(1_000, 0, 0));
+    owner.port.close();
+    pass(&rig, 1_000);
+    await_sent(&rig, 1);
+    await_waiting(&rig, 0);
+    assert_eq!(rig.bodies(&rig.queue("q")), ["y"]);
+    assert!(rig.bodies(&rig.queue("ActiveMQ.DLQ")).is_empty());
+}
+
+#[test]
 fn repetitions_end_and_each_is_a_message_of_its_own() {
     let rig = Rig::memory(Settings::default());
     let mut client = rig.client();
