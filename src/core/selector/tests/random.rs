@@ -85,7 +85,7 @@ pub(super) fn typing() -> impl Strategy<Value = Typing> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_selector_says_what_the_model_says(
