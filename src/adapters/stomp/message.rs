@@ -50,6 +50,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) deliveries: u8,
     /// See [`Delivery::first_of_group`].
     pub(super) first_of_group: bool,
+    /// Whether it was sent to be delivered later.
+    pub(super) was_delayed: bool,
     /// Whether it was kept as its topic's last value and comes because of that.
     pub(super) retained: bool,
 }
@@ -142,6 +144,7 @@ impl Open {
                 qos: item.qos,
                 deliveries: 0,
                 first_of_group: false,
+                was_delayed: false,
                 retained: false,
             };
             writer.write(sub, ack, &outgoing, port);
@@ -194,6 +197,7 @@ impl<'a> Outgoing<'a> {
             qos: message.qos,
             deliveries,
             first_of_group: false,
+            was_delayed: message.terms.as_ref().is_some_and(|terms| terms.due > Millis(0)),
             retained: false,
         }
     }
@@ -237,6 +241,15 @@ impl Writer<'_> {
         if outgoing.deliveries > 0 {
             out.extend_from_slice(b"redelivered:true\n");
             put_line(out, b"JMSXDeliveryCount:", u64::from(outgoing.deliveries) + 1);
+        }
+        if outgoing.was_delayed {
+            out.extend_from_slice(if is_old {
+                b"scheduledJobId:ID:wharfmq-"
+            } else {
+                b"scheduledJobId:ID\\cwharfmq-"
+            });
+            put_number(out, outgoing.id);
+            out.extend_from_slice(b"\n");
         }
         if outgoing.first_of_group {
             out.extend_from_slice(b"JMSXGroupFirstForConsumer:true\n");

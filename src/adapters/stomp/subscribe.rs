@@ -8,15 +8,14 @@ use bytestring::ByteString;
 use smallvec::SmallVec;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
-use wharfmq_core::{Address, Credit, CreditPool, Filter, Kind, Pattern, QueueCell, SubTag};
+use wharfmq_core::{Address, Credit, CreditPool, Filter, Kind, MessageId, Pattern, QueueCell, SubTag};
 use wharfmq_stomp::{AckMode, Command, Encoder, Frame, Version};
 
 use super::ack::millis;
-use super::browse::Browser;
 use super::elements::{Elements, shown_as};
 use super::fault::Stop;
 use super::group::{Group, Several};
-use super::message::WINDOW_BYTES;
+use super::message::{ID_PREFIX, WINDOW_BYTES};
 use super::replay::Replay;
 use super::subs::{LOCK_MS_MAX, LOCK_MS_MIN, Source, Sub};
 use super::{Open, Phase, options, transformation};
@@ -33,30 +32,31 @@ const PERSISTENT: u8 = 2;
 
 /// The headers of SUBSCRIBE and UNSUBSCRIBE.
 #[derive(Default)]
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     id: Option<Cow<'a, str>>,
     destination: Option<Cow<'a, str>>,
     ack: Option<Cow<'a, str>>,
     selector: Option<Cow<'a, str>>,
     browser: Option<Cow<'a, str>>,
+    browse_from: Option<Cow<'a, str>>,
     prefetch: Option<Cow<'a, str>>,
     priority: Option<Cow<'a, str>>,
     exclusive: Option<Cow<'a, str>>,
     no_local: Option<Cow<'a, str>>,
     retroactive: Option<Cow<'a, str>>,
     lock: Option<Cow<'a, str>>,
-    name: Option<Cow<'a, str>>,
+    pub(super) name: Option<Cow<'a, str>>,
     transformation: Option<Cow<'a, str>>,
     /// What the selector chooses; `None` for everything.
-    filter: Option<Arc<Filter>>,
+    pub(super) filter: Option<Arc<Filter>>,
 }
 
 /// A subscription as its source is made.
-struct Begun {
-    tag: u32,
-    key: ByteString,
-    id: Option<ByteString>,
-    mode: AckMode,
+pub(super) struct Begun {
+    pub(super) tag: u32,
+    pub(super) key: ByteString,
+    pub(super) id: Option<ByteString>,
+    pub(super) mode: AckMode,
 }
 
 impl Open {
@@ -86,6 +86,12 @@ impl Open {
         let id = asked.id.as_deref().map(ByteString::from);
         let begun = Begun { tag: self.next_tag()?, key, id, mode };
         let wanted = patterns_of(&elements, port)?;
+        if is_true(asked.browser.as_deref()) {
+            return self.subscribe_browser(&asked, begun, &wanted, &destination, port);
+        }
+        if is_true(asked.no_local.as_deref()) && !wanted.queues.is_empty() {
+            return Err(Stop::fault("activemq.noLocal is for topics: a queue does not know who sent"));
+        }
         match (&wanted.queues[..], wanted.topics.len()) {
             ([queue], 0) if queue.is_exact() || port.is_virtual_consumer(queue.text()) => {
                 self.subscribe_queue(&asked, begun, queue.text(), port)
@@ -106,7 +112,7 @@ impl Open {
         self.subs.next_tag().ok_or_else(|| Stop::fault("subscription numbers are used up"))
     }
 
-    /// Consumes from one queue, or looks at it.
+    /// Consumes from one queue.
     fn subscribe_queue(
         &mut self,
         asked: &Asked<'_>,
@@ -121,17 +127,9 @@ impl Open {
         let want = asked.want(SubTag(begun.tag), prefetch, self.who(port))?;
         let queue = queue_of(name, port)?;
         let (start, from) = self.start_of_queue(begun.id.as_deref(), &queue, port);
-        let browses = is_true(asked.browser.as_deref());
-        let source = if browses {
-            Source::Browser(Browser::new(queue, asked.filter.clone(), port.now.wall))
-        } else {
-            Source::Queue(consume(&queue, want, port)?)
-        };
+        let source = Source::Queue(consume(&queue, want, port)?);
         let sub = Sub::new(begun.tag, begun.key, begun.mode, source);
         self.subs.insert(Sub { start, from: Some(from), prefetch, ..sub });
-        if browses {
-            self.browse_on(port);
-        }
         Ok(())
     }
 
@@ -143,9 +141,6 @@ impl Open {
         topics: SmallVec<[Pattern; 1]>,
         port: &mut Port,
     ) -> Result<(), Stop> {
-        if is_true(asked.browser.as_deref()) {
-            return Err(Stop::fault("only a queue can be browsed"));
-        }
         let Some(durable) = &asked.name else {
             let prefetch = asked.prefetch(TOPIC_PREFETCH)?;
             let (start, from) = self.start_of_topics(begun.id.as_deref(), &topics, port);
@@ -198,9 +193,6 @@ impl Open {
     ) -> Result<(), Stop> {
         if asked.name.is_some() {
             return Err(Stop::fault("a durable subscription is one to a topic, not to a queue"));
-        }
-        if is_true(asked.browser.as_deref()) {
-            return Err(Stop::fault("a browser looks at one queue: name one"));
         }
         let Begun { tag, key, id, mode } = begun;
         let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
@@ -294,7 +286,7 @@ impl Open {
 
     /// The command line of MESSAGE, the header that names the subscription, and the one that names the
     /// destination where that is always the same.
-    fn frame_start(&self, id: Option<&str>, destination: Option<&str>) -> Bytes {
+    pub(super) fn frame_start(&self, id: Option<&str>, destination: Option<&str>) -> Bytes {
         let mut start = BytesMut::new();
         let mut frame = Encoder::new(&mut start, Command::Message, self.version);
         for (name, value) in [("subscription", id), ("destination", destination)] {
@@ -390,6 +382,7 @@ impl<'a> Asked<'a> {
                 "ack" => &mut asked.ack,
                 "selector" => &mut asked.selector,
                 "browser" => &mut asked.browser,
+                "browse-from" => &mut asked.browse_from,
                 "activemq.prefetchSize" => &mut asked.prefetch,
                 "activemq.priority" => &mut asked.priority,
                 "activemq.exclusive" => &mut asked.exclusive,
@@ -426,6 +419,14 @@ impl<'a> Asked<'a> {
             }
             Ok(())
         })
+    }
+
+    /// The message behind which a browser begins.
+    pub(super) fn browse_from(&self) -> Result<Option<MessageId>, Stop> {
+        let Some(text) = self.browse_from.as_deref() else { return Ok(None) };
+        let number = text.strip_prefix(ID_PREFIX).and_then(|number| number.parse().ok());
+        let id = number.ok_or_else(|| Stop::fault("browse-from is not the message-id of a message"))?;
+        Ok(Some(MessageId(id)))
     }
 
     fn prefetch(&self, default: u32) -> Result<u32, Stop> {
