@@ -231,7 +231,8 @@ section! {
         /// Which messages, as a selector; text that reads as a number compares with numbers. Left out:
         /// all.
         filter: Option<String> => r#""region = 'eu'""#;
-        /// Whether they stay where they were sent as well. `false`: they are only passed on.
+        /// Whether they stay where they were sent as well. `false`: they are only passed on; what the
+        /// filter does not choose stays.
         keep: bool = "true" => "false";
     }
 }

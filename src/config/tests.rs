@@ -27,6 +27,13 @@ impl Case {
         case
     }
 
+    /// With every key that there is, and the files it names.
+    fn full() -> Self {
+        let case = Self::file(FULL);
+        PEMS.iter().for_each(|name| drop(case.put(name, "")));
+        case
+    }
+
     fn put(&self, name: &str, text: &str) -> PathBuf {
         let file = self.folder.path().join(name);
         fs::write(&file, text).unwrap();
@@ -80,69 +87,71 @@ fn nothing_given() {
     assert_eq!(settings.log, Log { level: "info".into(), format: LogFormat::Text });
 }
 
+const FULL: &str = r#"
+data_dir = "/var/lib/wharfmq"
+drain_time = "1m"
+[[listener]]
+url = "mqtts://0.0.0.0:8883"
+tls = "clients"
+[[listener]]
+url = "stomp://[::1]:0"
+[tls.clients]
+certificate = "server.pem"
+key = "server.key"
+client_ca = "clients.pem"
+client_auth = "required"
+identity = "san-uri"
+[store]
+kind = "memory"
+sync = "always"
+[[address]]
+match = "queue://orders.>"
+max_deliveries = 10
+redelivery_delay = "1s"
+redelivery_backoff = 2
+dead_letter = "queue://DLQ.orders"
+expiry = "4d"
+max_messages = 1_000_000
+max_bytes = "1GiB"
+overflow = "drop-oldest"
+priority = true
+nack = "dead-letter"
+lock_timeout = "30s"
+expired = "drop"
+groups = "strict"
+dedup = "5m"
+dedup_by = "order-id"
+single_active = true
+last_value = "symbol"
+paused = true
+[[address]]
+match = "topic://prices.>"
+dead_letter = "queue://DLQ.%n.eu"
+history = 10
+history_age = "10m"
+[[forward]]
+from = "queue://orders.>"
+to = ["queue://audit", "topic://events"]
+filter = "region = 'eu'"
+[[forward]]
+from = "topic://a"
+to = "queue://b"
+keep = false
+[limits]
+max_frame = "256MiB"
+memory = "1GiB"
+destination_disk = "1GiB"
+[log]
+level = "warn,wharfmq::net=trace"
+format = "json"
+"#;
+
+const PEMS: [&str; 3] = ["server.pem", "server.key", "clients.pem"];
+
 #[test]
 fn a_full_file() {
-    let case = Case::file(
-        r#"
-        data_dir = "/var/lib/wharfmq"
-        drain_time = "1m"
-        [[listener]]
-        url = "mqtts://0.0.0.0:8883"
-        tls = "clients"
-        [[listener]]
-        url = "stomp://[::1]:0"
-        [tls.clients]
-        certificate = "server.pem"
-        key = "server.key"
-        client_ca = "clients.pem"
-        client_auth = "required"
-        identity = "san-uri"
-        [store]
-        kind = "memory"
-        sync = "always"
-        [[address]]
-        match = "queue://orders.>"
-        max_deliveries = 10
-        redelivery_delay = "1s"
-        redelivery_backoff = 2
-        dead_letter = "queue://DLQ.orders"
-        expiry = "4d"
-        max_messages = 1_000_000
-        max_bytes = "1GiB"
-        overflow = "drop-oldest"
-        priority = true
-        nack = "dead-letter"
-        lock_timeout = "30s"
-        expired = "drop"
-        groups = "strict"
-        dedup = "5m"
-        dedup_by = "order-id"
-        single_active = true
-        last_value = "symbol"
-        paused = true
-        [[address]]
-        match = "topic://prices.>"
-        dead_letter = "queue://DLQ.%n.eu"
-        history = 10
-        history_age = "10m"
-        [[forward]]
-        from = "queue://orders.>"
-        to = ["queue://audit", "topic://events"]
-        filter = "region = 'eu'"
-        [[forward]]
-        from = "topic://a"
-        to = "queue://b"
-        keep = false
-        [limits]
-        max_frame = "256MiB"
-        memory = "1GiB"
-        destination_disk = "1GiB"
-        [log]
-        level = "warn,wharfmq::net=trace"
-        format = "json"
-        "#,
-    );
-    let pems = ["server.pem", "server.key", "clients.pem"].map(|name| case.put(name, ""));
+    let case = Case::full();
+    let pems = PEMS.map(|name| case.folder.path().join(name));
     let settings = case.settings();
     assert_eq!(settings.listeners.len(), 2);
     assert_eq!(settings.listeners[0].tls.as_deref(), Some("clients"));
@@ -153,6 +162,15 @@ fn a_full_file() {
     assert_eq!((tls.client_auth, tls.identity), (ClientAuth::Required, Identity::SanUri));
     assert_eq!(settings.data_dir, PathBuf::from("/var/lib/wharfmq"));
     assert_eq!(settings.store, StoreKind::Memory);
+    assert_eq!(settings.limits.memory, ByteSize(1 << 30));
+    assert_eq!(settings.limits.destination_memory, ByteSize((1 << 30) / 100 * 25));
+    assert_eq!(settings.limits.destination_disk, Share::Bytes(ByteSize(1 << 30)));
+    assert_eq!(settings.log.format, LogFormat::Json);
+}
+
+#[test]
+fn a_full_file_of_addresses() {
+    let settings = Case::full().settings();
     let expected = AddressSettings {
         pattern: "queue://orders.>".into(),
         max_deliveries: Some(10),
@@ -184,6 +202,11 @@ fn a_full_file() {
         ..AddressSettings::default()
     };
     assert_eq!(settings.addresses, [expected, topics]);
+}
+
+#[test]
+fn a_full_file_of_forwards() {
+    let settings = Case::full().settings();
     let forward = |from: &str, to: &[&str], filter: Option<&str>, keep| ForwardSettings {
         from: from.into(),
         to: to.iter().map(|name| (*name).into()).collect(),
@@ -197,10 +220,6 @@ fn a_full_file() {
             forward("topic://a", &["queue://b"], None, false),
         ]
     );
-    assert_eq!(settings.limits.memory, ByteSize(1 << 30));
-    assert_eq!(settings.limits.destination_memory, ByteSize((1 << 30) / 100 * 25));
-    assert_eq!(settings.limits.destination_disk, Share::Bytes(ByteSize(1 << 30)));
-    assert_eq!(settings.log.format, LogFormat::Json);
 }
 
 #[test]

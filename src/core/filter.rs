@@ -16,6 +16,8 @@ pub type HeadView = for<'a> fn(tag: crate::HeadTag, head: &'a [u8], name: &str) 
 pub struct Filter {
     selector: Selector,
     view: HeadView,
+    /// Whether it chooses what its selector does not.
+    negated: bool,
     /// What has to choose a message as well.
     and: Option<Arc<Self>>,
 }
@@ -23,7 +25,7 @@ pub struct Filter {
 impl Filter {
     /// A filter that reads headers through `view`.
     pub fn new(selector: Selector, view: HeadView) -> Arc<Self> {
-        Arc::new(Self { selector, view, and: None })
+        Arc::new(Self { selector, view, negated: false, and: None })
     }
 
     /// A filter that chooses what this one and another choose.
@@ -42,9 +44,14 @@ impl Filter {
         &self.selector
     }
 
-    /// Whether its selector alone decides.
+    /// A filter that chooses what this one's selector does not.
+    pub fn negation(&self) -> Arc<Self> {
+        Arc::new(Self { selector: self.selector.clone(), view: self.view, negated: !self.negated, and: None })
+    }
+
+    /// Whether it chooses exactly what its selector does.
     pub const fn is_single(&self) -> bool {
-        self.and.is_none()
+        !self.negated && self.and.is_none()
     }
 
     /// Whether a message is one of those it chooses. `deliveries` are those that failed.
@@ -54,7 +61,7 @@ impl Filter {
 
     /// Whether a message is one of those it chooses, by its parts.
     pub fn matches_facts(&self, facts: &Facts<'_>) -> bool {
-        self.selector.matches(&self.seen(facts))
+        self.selector.matches(&self.seen(facts)) != self.negated
             && self.and.as_ref().is_none_or(|and| and.matches_facts(facts))
     }
 
@@ -66,7 +73,7 @@ impl Filter {
 
 impl PartialEq for Filter {
     fn eq(&self, other: &Self) -> bool {
-        self.selector == other.selector && self.and == other.and
+        self.selector == other.selector && self.negated == other.negated && self.and == other.and
     }
 }
 

@@ -16,8 +16,15 @@ pub struct Forward {
     pub to: Vec<Arc<Address>>,
     /// Which messages; `None` for all.
     pub filter: Option<Arc<Filter>>,
-    /// Whether they stay where they were sent as well.
+    /// Whether they stay where they were sent as well. What the filter does not choose stays in any case.
     pub keep: bool,
+}
+
+impl Forward {
+    /// Whether it holds for a destination. It does not for where it leads itself.
+    fn begins_at(&self, address: &Address) -> bool {
+        self.from.matches_address(address) && !self.to.iter().any(|to| **to == *address)
+    }
 }
 
 /// A destination on the way.
@@ -34,7 +41,7 @@ impl<Q: Clone> Table<Q> {
     /// Finds whatever stands at a destination and at those that it is passed on to. Answers those.
     ///
     /// Nearer destinations come first, and none is visited again on a way that comes back to it, nor
-    /// once everything has reached it.
+    /// once everything has reached it. Where a way ends everything stays, whatever its forward says.
     pub(super) fn reach<'a>(
         &'a self,
         address: &Arc<Address>,
@@ -50,8 +57,8 @@ impl<Q: Clone> Table<Q> {
         while let Some(step) = steps.get(at) {
             let (address, filter) = (Arc::clone(&step.address), step.filter.clone());
             if filter.is_some() || done.insert(Arc::clone(&address)) {
-                self.pass_on(at, &mut steps, &done);
-                if self.keeps(&address) {
+                let ends = !self.pass_on(at, &mut steps, &done);
+                if let Some(filter) = self.kept(&address, filter, ends) {
                     self.find(&address, filter.as_ref(), found);
                 }
             }
@@ -60,31 +67,49 @@ impl<Q: Clone> Table<Q> {
         steps.drain(1..).map(|step| step.address).collect()
     }
 
-    fn keeps(&self, address: &Address) -> bool {
-        self.forwards.iter().all(|forward| forward.keep || !forward.from.matches_address(address))
+    /// What stays at a destination of that which a filter chooses; `None` for nothing.
+    fn kept(
+        &self,
+        address: &Address,
+        mut filter: Option<Arc<Filter>>,
+        ends: bool,
+    ) -> Option<Option<Arc<Filter>>> {
+        if ends {
+            return Some(filter);
+        }
+        for forward in self.forwards.iter().filter(|forward| !forward.keep && forward.begins_at(address)) {
+            filter = Some(forward.filter.as_ref()?.negation().and(filter.as_ref()));
+        }
+        Some(filter)
     }
 
-    /// Adds the steps that lead on from one.
-    fn pass_on(&self, at: usize, steps: &mut Vec<Step>, done: &HashSet<Arc<Address>>) {
-        let Some(Step { address, filter, depth, .. }) = steps.get(at) else { return };
+    /// Adds the steps that lead on from one. False where none does, or not everything could be added.
+    fn pass_on(&self, at: usize, steps: &mut Vec<Step>, done: &HashSet<Arc<Address>>) -> bool {
+        let Some(Step { address, filter, depth, .. }) = steps.get(at) else { return false };
         if *depth >= limits::FORWARD_DEPTH_MAX {
-            return;
+            return false;
         }
+        let mut leads_on = false;
         let (address, filter, depth) = (Arc::clone(address), filter.clone(), depth + 1);
-        for forward in self.forwards.iter().filter(|forward| forward.from.matches_address(&address)) {
+        for forward in self.forwards.iter().filter(|forward| forward.begins_at(&address)) {
             let filter = match &forward.filter {
                 Some(own) => Some(own.and(filter.as_ref())),
                 None => filter.clone(),
             };
             for to in &forward.to {
                 if steps.len() > limits::FORWARD_STEPS_MAX {
-                    return;
+                    return false;
                 }
-                if !done.contains(to) && !is_on_way(steps, at, to) {
+                if is_on_way(steps, at, to) {
+                    continue;
+                }
+                leads_on = true;
+                if !done.contains(to) {
                     steps.push(Step { address: Arc::clone(to), filter: filter.clone(), from: at, depth });
                 }
             }
         }
+        leads_on
     }
 }
 
@@ -159,6 +184,25 @@ mod tests {
         assert_eq!(reached(&router, "queue://a"), ["b", "c"]);
         router.set_forwards(Vec::new());
         assert_eq!(reached(&router, "queue://a"), ["a"], "the route that was cached is made anew");
+    }
+
+    #[test]
+    fn nothing_vanishes_where_nothing_is_kept() {
+        let away = |from, to: &[&str]| Forward { keep: false, ..forward(from, to) };
+        let all = router(&["a", "all"], vec![away("queue://>", &["queue://all"])]);
+        assert_eq!(reached(&all, "queue://a"), ["all"]);
+        assert_eq!(reached(&all, "queue://all"), ["all"], "a forward does not begin where it leads");
+        let circle = vec![away("queue://a", &["queue://b"]), away("queue://b", &["queue://a"])];
+        let circle = router(&["a", "b"], circle);
+        assert_eq!(reached(&circle, "queue://a"), ["b"], "a circle ends before it begins anew");
+        assert_eq!(reached(&circle, "queue://b"), ["a"]);
+        let both = vec![away("queue://a", &["queue://c", "queue://b"]), away("queue://b", &["queue://c"])];
+        assert_eq!(reached(&router(&["a", "b", "c"], both), "queue://a"), ["c"]);
+        let red = Forward { filter: Some(filter("color = 'red'")), ..away("queue://a", &["queue://b"]) };
+        let red = router(&["a", "b"], vec![red]);
+        assert_eq!(taking(&red, "queue://a", "color:red\n"), ["b"]);
+        assert_eq!(taking(&red, "queue://a", "color:blue\n"), ["a"], "what is not chosen stays");
+        assert_eq!(taking(&red, "queue://a", "size:1\n"), ["a"]);
     }
 
     #[test]
