@@ -313,6 +313,16 @@ impl Roster {
         }
     }
 
+    /// Puts a consumer behind all others of its priority.
+    pub(crate) fn stand_back(&mut self, slot: u32) {
+        let Some(consumer) = self.slab.get(slot as usize).filter(|consumer| consumer.ringed) else { return };
+        let priority = consumer.priority;
+        if let Some(level) = self.levels.iter_mut().find(|level| level.priority == priority) {
+            level.ring.retain(|&other| other != slot);
+            level.ring.push_back(slot);
+        }
+    }
+
     /// Takes a message's worth out of the pool of the consumer that [`Roster::next`] named; true where
     /// it has none.
     pub(crate) fn draw(&self, slot: u32) -> bool {

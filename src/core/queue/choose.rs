@@ -223,20 +223,22 @@ impl Queue {
 
     /// Offers what came paged out and has been read, and asks for more of it.
     fn sort_paged(&mut self, feeds: &mut Feeds, now: Millis, fx: &mut Effects) {
-        let read: Vec<Spot> =
-            feeds.unsorted.iter().filter(|spot| feeds.peeked.contains_key(&spot.1)).copied().collect();
-        for spot in read {
-            feeds.unsorted.remove(&spot);
-            let (Some(entry), Some(message)) = (self.ready.at(spot), feeds.peeked.get(&spot.1).cloned())
-            else {
+        let next: Vec<Spot> = feeds.unsorted.iter().take(limits::LOAD_ENTRIES).copied().collect();
+        for spot in next {
+            let Some(entry) = self.ready.at(spot) else {
+                feeds.unsorted.remove(&spot);
                 continue;
             };
-            feeds.sort(spot, &message, entry.deliveries, &mut self.roster);
+            // It may be back in memory because a consumer was about to get it.
+            let message = entry.message.as_ref().or_else(|| feeds.peeked.get(&spot.1)).cloned();
+            if let Some(message) = message {
+                feeds.unsorted.remove(&spot);
+                feeds.sort(spot, &message, entry.deliveries, &mut self.roster);
+            }
         }
         if feeds.unsorted.is_empty() || feeds.asked.is_some() || now < self.load_retry_at {
             return;
         }
-        feeds.unsorted.retain(|spot| self.ready.at(*spot).is_some());
         let entries = feeds.unsorted.iter().take(limits::LOAD_ENTRIES);
         feeds.asked = ask(entries.filter_map(|spot| self.ready.at(*spot)), fx);
     }

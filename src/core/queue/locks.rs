@@ -69,6 +69,8 @@ impl Queue {
             self.in_flight -= 1;
             self.ledger.counts.lock_expired += 1;
             self.roster.refresh(slot);
+            // Whoever is stuck with one message should not be the first to get it again.
+            self.roster.stand_back(slot);
             self.give_back(entry, Return { delay: Some(Millis(0)), count, by: Some(by) }, now, fx);
         }
     }

@@ -237,13 +237,11 @@ impl Queue {
         for entry in taken.drain(..).rev() {
             match outcome {
                 Outcome::Accept => {}
-                Outcome::Reject => self.die(entry, DeadReason::Rejected, how.by.clone(), fx),
+                Outcome::Reject => self.refuse(entry, how, fx),
                 Outcome::Nack if self.policy.nack == Nack::Discard => {
                     self.ledger.finish(&entry, Fate::Dropped(DeadReason::Rejected), fx);
                 }
-                Outcome::Nack if self.policy.nack == Nack::DeadLetter => {
-                    self.die(entry, DeadReason::Rejected, how.by.clone(), fx);
-                }
+                Outcome::Nack if self.policy.nack == Nack::DeadLetter => self.refuse(entry, how, fx),
                 Outcome::Retry | Outcome::Nack => self.give_back(entry, how.clone(), now, fx),
                 Outcome::Requeue { delay, count } => {
                     let how = Return { delay: Some(delay), count: count && how.count, by: how.by.clone() };
@@ -254,13 +252,25 @@ impl Queue {
         self.scratch = taken;
     }
 
+    /// Sends an entry to the dead letters that its consumer has refused: a failed delivery as well.
+    fn refuse(&mut self, mut entry: Entry, how: &Return, fx: &mut Effects) {
+        if how.count {
+            self.count_failure(&mut entry, fx);
+        }
+        self.die(entry, DeadReason::Rejected, how.by.clone(), fx);
+    }
+
+    fn count_failure(&self, entry: &mut Entry, fx: &mut Effects) {
+        entry.deliveries = entry.deliveries.saturating_add(1);
+        if entry.at.is_stored() {
+            fx.counted.push((entry.order, entry.deliveries));
+        }
+    }
+
     /// Puts an entry back into its place, or among the dead letters where it has failed too often.
     pub(super) fn give_back(&mut self, mut entry: Entry, how: Return, now: Millis, fx: &mut Effects) {
         if how.count {
-            entry.deliveries = entry.deliveries.saturating_add(1);
-            if entry.at.is_stored() {
-                fx.counted.push((entry.order, entry.deliveries));
-            }
+            self.count_failure(&mut entry, fx);
             let max = self.policy.max_deliveries;
             if max > 0 && entry.deliveries >= max {
                 self.die(entry, DeadReason::MaxDeliveries, how.by, fx);

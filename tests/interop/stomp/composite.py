@@ -25,7 +25,8 @@ def to_queues(_, port):
     same([shown(frame, "destination", "colour") for frame in frames], [(a, "red"), (b, "red")])
     same(shown(frames[0], "original-destination"), ("/queue/composite.q.a,queue://composite.q.b",))
     same(shown(frames[1], "original-destination"), ("/queue/composite.q.a,queue://composite.q.b",))
-    same(frames[0].headers["message-id"], frames[1].headers["message-id"])
+    # ActiveMQ's copies are one message; WharfMQ's are messages of their own.
+    same(frames[0].headers["message-id"] == frames[1].headers["message-id"], ON_ACTIVEMQ)
     client.nothing()
     client.leave()
 

@@ -41,13 +41,14 @@ def late_ack(_, port):
     queue = "/queue/locks.late"
     slow = locked(port, queue, "work")
     first = slow.takes("work")[0]
-    slow.unsubscribe()
     helper = locked(port, queue)
-    second = helper.takes("work")[0]
-    helper.ack(second)
+    helper.takes("work")
+    slow.ack(first)
+    helper.leave()
+    again = slow.takes("work")[0]
+    slow.ack(again)
     slow.leave()
     same(rest(port, queue), [])
-    assert first.headers["ack"] != second.headers["ack"], "the second delivery has an id of its own"
 
 
 def same_consumer(_, port):
@@ -104,7 +105,7 @@ def of_the_consumer(_, port):
     client.heard.messages.nothing(TIMEOUT * 2)
     client.ack(frame)
     client.leave()
-    client = locked(port, "/queue/unlocked", "work", lock="300")
+    client = locked(port, "/queue/unlocked", "work", lock="1000")
     client.takes("work")
     again = client.takes("work")[0]
     same(shown(again, "redelivered"), ("true",))

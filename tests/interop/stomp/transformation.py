@@ -1,7 +1,8 @@
 """Maps as JSON and XML. transformation.py MQTT_PORT STOMP_PORT CASE
 
 A map over STOMP has the form in which XStream, the library that ActiveMQ uses for it, writes Java maps.
-WharfMQ transforms nothing: bodies and headers are passed on as they are.
+WharfMQ knows maps as JSON, in this form or as a plain object, and passes them on as that text. It refuses XML,
+and what says it is a map and is none.
 """
 
 from kit import ON_ACTIVEMQ, Client, run, same, shown
@@ -47,12 +48,25 @@ def json_to_json(_, port):
         transformed(frame, body, "jms-map-json", as_sent=(body, "jms-map-json"))
 
 
+def refused_by_wharfmq(port, body, **headers):
+    client = text_client(port)
+    client.refused("SEND", {"destination": "/queue/transformation.refused", **headers}, body)
+
+
 def json_to_xml(_, port):
+    if not ON_ACTIVEMQ:
+        client = text_client(port)
+        asked = {"id": "1", "destination": "/queue/transformation.xml", "transformation": "jms-map-xml"}
+        client.refused("SUBSCRIBE", asked)
+        return
     frame = received(port, "/queue/transformation.xml", "jms-map-json", "jms-map-xml", MAP)
     transformed(frame, XML, "jms-map-xml", as_sent=(MAP, "jms-map-json"))
 
 
 def xml_to_json(_, port):
+    if not ON_ACTIVEMQ:
+        refused_by_wharfmq(port, XML, transformation="jms-map-xml")
+        return
     for wanted in ["jms-map-json", "jms-json"]:
         frame = received(port, "/queue/transformation.back", "jms-map-xml", wanted, XML)
         transformed(frame, MAP, "jms-map-json", as_sent=(XML, "jms-map-xml"))
@@ -65,7 +79,12 @@ def untransformed(_, port):
 
 
 def ordinary_json(_, port):
-    """JSON of another form stays the text it is, and a header says so."""
+    """JSON of another form stays the text it is; ActiveMQ says so in a header, WharfMQ takes an object for a map."""
+    if not ON_ACTIVEMQ:
+        refused_by_wharfmq(port, "not JSON", transformation="jms-map-json")
+        frame = received(port, "/queue/transformation.text", "jms-map-json", "jms-map-json", '{"name":"Dejan"}')
+        same(frame.body, '{"name":"Dejan"}')
+        return
     for body in ['{"name":"Dejan","age":30}', "not JSON"]:
         for wanted in [None, "jms-map-json"]:
             frame = received(port, "/queue/transformation.text", "jms-map-json", wanted, body)

@@ -166,7 +166,12 @@ impl Model {
                 self.stats.acked += 1;
                 self.finish(order, true);
             }
-            Outcome::Reject => self.die(order, DeadReason::Rejected),
+            Outcome::Reject => {
+                if counts {
+                    self.count_failure(order);
+                }
+                self.die(order, DeadReason::Rejected);
+            }
             Outcome::Retry | Outcome::Nack => self.give_back(order, None, counts, now),
             Outcome::Requeue { delay, count } => {
                 self.give_back(order, Some(delay.0), count && counts, now);
@@ -353,15 +358,20 @@ impl Model {
         if self.policy.priority { item.priority.min(9) } else { 0 }
     }
 
+    fn count_failure(&mut self, order: u64) -> u8 {
+        let item = self.item(order);
+        item.deliveries += 1;
+        let (deliveries, stored) = (item.deliveries, item.stored);
+        if stored {
+            self.said.counted.insert((order, deliveries));
+        }
+        deliveries
+    }
+
     fn give_back(&mut self, order: u64, delay: Option<u64>, count: bool, now: u64) {
         let policy = self.policy.clone();
-        let item = self.item(order);
         if count {
-            item.deliveries += 1;
-            let (deliveries, stored) = (item.deliveries, item.stored);
-            if stored {
-                self.said.counted.insert((order, deliveries));
-            }
+            let deliveries = self.count_failure(order);
             if policy.max_deliveries > 0 && deliveries >= policy.max_deliveries {
                 return self.die(order, DeadReason::MaxDeliveries);
             }

@@ -4,8 +4,8 @@ use wharfmq_base::Millis;
 
 use super::kit::{Bench, PLENTY, place, stored, volatile};
 use crate::{
-    Admission, Arrival, Credit, CreditPool, DeadReason, Entry, GroupId, Grouping, Nack, Novelty, Order,
-    Outcome, Overflow, QueuePolicy, Tags,
+    Admission, Arrival, Credit, CreditPool, DeadReason, Entry, Filter, GroupId, Grouping, Nack, Novelty,
+    Order, Outcome, Overflow, QueuePolicy, Selector, Tags, Typing, Value,
 };
 
 fn of_group(order: u64, group: &str) -> Entry {
@@ -265,4 +265,31 @@ fn choosy_consumers_take_turns() {
         }
     }
     assert_eq!(got, [3, 3, 3], "one message at a time goes round as well");
+}
+
+#[test]
+fn what_was_read_while_the_queue_was_paused_is_found_afterwards() {
+    let mut bench = Bench::new(QueuePolicy::default());
+    bench.attach(PLENTY);
+    let mut spec = bench.spec(PLENTY);
+    let selector = Selector::parse("JMSPriority = 9", Typing::Strict).unwrap();
+    spec.filter = Some(Filter::new(selector, |_, _, _| Value::Null));
+    bench.attach_spec(spec);
+    bench.enqueue([Entry { message: None, ..stored(1) }]);
+    bench.queue.set_paused(true, bench.now, &mut bench.fx);
+    bench.load();
+    bench.queue.set_paused(false, bench.now, &mut bench.fx);
+    bench.load();
+    assert_eq!(bench.orders(), [vec![1], vec![]]);
+}
+
+#[test]
+fn who_held_a_message_for_too_long_is_not_the_first_to_get_it_again() {
+    let mut bench = Bench::new(QueuePolicy { lock: Millis(1_000), ..QueuePolicy::default() });
+    bench.attach(PLENTY);
+    bench.enqueue([stored(1)]);
+    assert_eq!(bench.orders(), [vec![1]]);
+    bench.attach(PLENTY);
+    bench.pass_to(2_000);
+    assert_eq!(bench.orders(), [vec![], vec![1]]);
 }
