@@ -51,6 +51,22 @@ fn a_message_says_which_job_sent_it_and_nothing_of_its_schedule() {
 }
 
 #[test]
+fn what_its_queue_delays_is_its_own_job() {
+    let bench = Bench::new();
+    for version in [Version::V1_0, Version::V1_1, Version::V1_2] {
+        let mut client = bench.stomp(version);
+        let queue = format!("/queue/{version}");
+        client.subscribe("q", &queue, "");
+        client.send(&queue, "AMQ_SCHEDULED_DELAY:1000\n", "late");
+        bench.pass(1_000);
+        let got = one(&mut client);
+        assert_eq!(got.get("scheduledJobId"), got.get("message-id"));
+        client.send(&queue, "", "plain");
+        assert_eq!(one(&mut client).get("scheduledJobId"), None);
+    }
+}
+
+#[test]
 fn a_cron_entry_in_any_version() {
     let bench = Bench::new();
     for version in [Version::V1_0, Version::V1_1, Version::V1_2] {
