@@ -44,14 +44,16 @@ pub enum Jobs {
 /// What the timekeeper is to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Cancel(Jobs),
+    /// Of jobs whose numbers are below this one: those that were made before the command was given.
+    Cancel(Jobs, MessageId),
     Show(Jobs, Arc<Address>),
 }
 
 impl Port {
-    /// Takes jobs back: from now on they send nothing. A crash of the next moment may bring them back.
+    /// Takes jobs back: from now on they send nothing. Those that are made later are not meant. A crash of
+    /// the next moment may bring them back.
     pub fn cancel_jobs(&self, jobs: Jobs) -> Result<(), Refused> {
-        self.command(Command::Cancel(jobs))
+        self.command(Command::Cancel(jobs, self.next_job()))
     }
 
     /// Sends a copy of each job's message to `to`, with its schedule and its destination in headers.
@@ -74,7 +76,7 @@ impl Jobs {
     }
 
     /// Whether a job is meant.
-    pub(super) fn mean(self, message: &Message) -> bool {
+    fn mean(self, message: &Message) -> bool {
         let due = message.terms.as_deref().map_or(Millis(0), |terms| terms.due);
         match self {
             Self::Of(job) => Job::of(&message.notes).is_some_and(|found| found.schedule.job == job),
@@ -82,19 +84,27 @@ impl Jobs {
             Self::All => true,
         }
     }
+
+    /// Whether a job is meant and was made before the number `end` was drawn.
+    pub(super) fn mean_before(self, end: MessageId, message: &Message) -> bool {
+        self.mean(message) && Job::of(&message.notes).is_none_or(|job| job.schedule.job < end)
+    }
 }
 
 impl Broker {
     /// Takes waiting jobs out of their queue.
-    pub(super) fn cancel(&self, cell: &Arc<QueueCell>, jobs: Jobs, by: &Flusher<'_>) {
+    pub(super) fn cancel(&self, cell: &Arc<QueueCell>, jobs: Jobs, end: MessageId, by: &Flusher<'_>) {
         let mut from = Some(Order(0));
         while let Some(cursor) = from {
             let mut entries = Vec::new();
             from = cell.lock().queue().browse(cursor, limits::SCAN_BUDGET, &mut entries);
             let meant = |entry: &Entry| {
-                jobs.may_mean(entry)
-                    && (jobs == Jobs::All
-                        || self.read_entry(cell, entry).is_some_and(|message| jobs.mean(&message)))
+                // A number is drawn before the place in the queue.
+                let surely = jobs == Jobs::All && entry.order.0 < end.0;
+                let message = || self.read_entry(cell, entry);
+                surely
+                    || jobs.may_mean(entry)
+                        && message().is_some_and(|message| jobs.mean_before(end, &message))
             };
             let orders: Vec<Order> =
                 entries.iter().filter(|entry| meant(entry)).map(|entry| entry.order).collect();
@@ -105,7 +115,11 @@ impl Broker {
             let cell = Arc::clone(cell);
             let mut settled = SettledInTx { cell, staged, outcome: Outcome::Accept, orders: Vec::new() };
             settled.orders = settled.stored_orders();
-            self.flush(Stage::default(), Bytes::new(), by, std::slice::from_ref(&settled));
+            let flushed = self.flush(Stage::default(), Bytes::new(), by, std::slice::from_ref(&settled));
+            if !flushed.refused.is_empty() {
+                self.run(&settled.cell, |queue, fx| queue.unstage(&settled.staged, by.now.wall, fx));
+                return;
+            }
         }
     }
 

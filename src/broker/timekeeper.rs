@@ -157,14 +157,14 @@ impl Timekeeper<'_> {
     fn obey(&mut self, broker: &Broker, jobs: &Jobs, command: &Command) {
         match command {
             Command::Show(which, to) => broker.show(&jobs.cell, *which, to, &self.flusher(broker.now())),
-            Command::Cancel(which) => {
-                broker.cancel(&jobs.cell, *which, &self.flusher(broker.now()));
+            Command::Cancel(which, end) => {
+                broker.cancel(&jobs.cell, *which, *end, &self.flusher(broker.now()));
                 // What was due meanwhile is here, or was looked at.
                 self.desk.outbox.take(&mut self.due);
                 let mut cancelled = Vec::new();
                 for event in std::mem::take(&mut self.due) {
                     match event {
-                        CoreEvent::Deliver(delivery) if which.mean(&delivery.message) => {
+                        CoreEvent::Deliver(delivery) if which.mean_before(*end, &delivery.message) => {
                             cancelled.push(delivery)
                         }
                         other => self.due.push_back(other),

@@ -39,6 +39,12 @@ impl Open {
         if sent.transaction.is_some() {
             return Err(Stop::fault("the scheduler takes part in no transaction: leave the header out"));
         }
+        // What was sent before is known to it; where that has to wait, this waits too.
+        self.raw.truncate(start);
+        self.flush(port);
+        if !port.is_flushed() {
+            return Err(Stop::Later);
+        }
         match &*action {
             "BROWSE" => {
                 let Some(reply_to) = frame.get("reply-to")? else {
@@ -58,7 +64,6 @@ impl Open {
             "REMOVEALL" => port.cancel_jobs(meant(frame)?)?,
             _ => return Err(Stop::fault(format!("{ACTION} is BROWSE, REMOVE or REMOVEALL"))),
         }
-        self.raw.truncate(start);
         self.promise_receipt(sent.receipt.as_deref(), port);
         Ok(true)
     }

@@ -206,8 +206,11 @@ fn what_was_scheduled_is_taken_back() {
     let early = format!("ACTION_START_TIME:0\nACTION_END_TIME:{}\n", START + 199);
     manage(&mut client, &format!("AMQ_SCHEDULER_ACTION:REMOVEALL\n{early}"), 0);
     assert_eq!(shown(&mut client, "", 3).len(), 3);
-    manage(&mut client, "AMQ_SCHEDULER_ACTION:REMOVEALL\n", 0);
-    client.send("/queue/q", "AMQ_SCHEDULED_PERIOD:100\n", "e");
+    // In one read: what is before it and what is after it.
+    let send = |body| format!("SEND\ndestination:/queue/q\nAMQ_SCHEDULED_PERIOD:100\n\n{body}\0");
+    let remove =
+        "SEND\ndestination:/topic/ActiveMQ.Scheduler.Management\nAMQ_SCHEDULER_ACTION:REMOVEALL\n\n\0";
+    client.say(format!("{}{remove}{}", send("before"), send("e")));
     bench.pass(100);
     assert_eq!(one(&mut client).text(), "e");
     bench.pass(10_000);
