@@ -56,7 +56,7 @@ impl Browser {
 
     /// Begins behind the message of this id. One that came to its queue in the usual way stands in the
     /// place of its number; what was moved there is met on the way.
-    fn from_behind(mut self, id: MessageId) -> Self {
+    fn starting_behind(mut self, id: MessageId) -> Self {
         let place = Order(id.0);
         let is_there = |queue: &Arc<QueueCell>| queue.lock().queue().find(place).is_some();
         if self.queue.as_ref().is_some_and(is_there) {
@@ -110,7 +110,7 @@ impl Open {
             [queue] => {
                 let (start, from) = self.start_of_queue(begun.id.as_deref(), queue, port);
                 let browser = Browser::new(queues, asked.filter.clone(), port.now.wall);
-                let browser = behind.into_iter().fold(browser, Browser::from_behind);
+                let browser = behind.into_iter().fold(browser, Browser::starting_behind);
                 let sub = Sub::new(begun.tag, begun.key, begun.mode, Source::Browser(browser));
                 Sub { start, from: Some(from), ..sub }
             }

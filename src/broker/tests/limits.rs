@@ -141,7 +141,7 @@ fn dead_letters_say_where_they_come_from() {
     let _held = client.consume(&rig.queue("late"), 3, PLENTY);
     rig.wait_for_burials();
     let expected = [
-        ("DLQ.own", "rejected", "queue://own", "own", "0", "refused"),
+        ("DLQ.own", "rejected", "queue://own", "own", "1", "refused"),
         ("ActiveMQ.DLQ", "poison", "queue://poison", "poison", "2", "delivered 2 times"),
         ("ActiveMQ.DLQ", "late", "queue://late", "late", "0", "expired"),
     ];

@@ -256,7 +256,12 @@ fn destinations_that_cannot_be_used() {
         ("SEND\ndestination:/queue/a\ntransformation:jms-map-json\n\n[]\0", "JSON object"),
         ("SEND\ndestination:/queue/a\ntransformation:jms-map-xml\n\n<map/>\0", "use jms-map-json"),
         ("SEND\ndestination:/topic/a.*\n\n\0", "wildcard"),
-        ("SUBSCRIBE\nid:1\ndestination:/queue/a.>\nbrowser:true\n\n\0", "one queue"),
+        (
+            "SUBSCRIBE\nid:1\ndestination:/queue/a.>\nbrowser:true\nbrowse-from:ID\\cwharfmq-1\n\n\0",
+            "one queue",
+        ),
+        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nbrowser:true\nbrowse-from:5\n\n\0", "message-id"),
+        ("SUBSCRIBE\nid:1\ndestination:/queue/a\nactivemq.noLocal:true\n\n\0", "for topics"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a.>\nactivemq.subscriptionName:n\n\n\0", "not to a queue"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/a,,b\n\n\0", "number 2"),
         ("SUBSCRIBE\nid:1\ndestination:/queue/$temp.>\n\n\0", "only the connection that made"),
