@@ -61,6 +61,17 @@ impl TestBroker {
     }
 }
 
+/// Whatever a test did, every message that came in is accounted for.
+impl Drop for TestBroker {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            for cell in self.broker.queues().all() {
+                assert_eq!(cell.lock().queue().stats().imbalance(), 0, "{}", cell.name);
+            }
+        }
+    }
+}
+
 fn now(wall: u64) -> Now {
     Now { wall: Millis(wall), mono: Millis(wall - 1_000_000) }
 }

@@ -84,8 +84,12 @@ fn cpu_ns(clock: ClockId) -> u64 {
 #[ignore = "a measurement"]
 fn a_relay_of_small_frames() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let hub =
-        Hub::new(Arc::new(Relay(TestBroker::new().broker)), Limits::default(), Clock::system(), Stop::new());
+    let hub = Hub::new(
+        Arc::new(Relay(Arc::clone(&TestBroker::new().broker))),
+        Limits::default(),
+        Clock::system(),
+        Stop::new(),
+    );
     let spec = ListenerSpec {
         scheme: "stomp",
         proto: Some(Proto::Stomp),

@@ -183,7 +183,7 @@ impl Link for DuplexStream {
 /// A hub whose sessions are [`TestSession`]s.
 pub(super) fn hub(limits: Limits) -> (Arc<Hub>, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
-    let broker = TestBroker::new().broker;
+    let broker = Arc::clone(&TestBroker::new().broker);
     let sessions = Arc::new(TestSessions { broker, seen: Arc::clone(&seen) });
     (Hub::new(sessions, limits, Clock::of_runtime(Millis(1)), Stop::new()), seen)
 }

@@ -1,5 +1,6 @@
 //! STOMP peers that break the rules: an ERROR that says what was wrong, then the end.
 
+use std::io::Write;
 use std::time::Duration;
 
 use super::{Bystanders, LOGIN_TIMEOUT, broker};
@@ -35,6 +36,57 @@ fn malformed_frames() {
     after_login(&broker, b"SEND\ndestination:/queue/a\ncontent-length:2\n\nabc\0", "");
     after_login(&broker, b"SEND\ndestination:/queue/a\nname:bad\\tescape\n\n\0", "escape");
     after_login(&broker, b"SEND\ndestination:/queue/a\nname:\xFF\xFE\n\n\0", "utf-8");
+    bystanders.go_on();
+}
+
+/// A frame with a header of so many bytes.
+fn with_long(command: &str, name: &str, value: &str, times: usize) -> Vec<u8> {
+    let long = value.repeat(times);
+    frame_bytes(command, &[("destination", "/queue/a"), ("id", "1"), (name, &long)], b"")
+}
+
+#[test]
+fn what_is_asked_of_messages_has_bounds() {
+    let broker = broker();
+    let bystanders = Bystanders::of(&broker);
+    let deep = format!("SUBSCRIBE\nid:1\ndestination:/queue/a\nselector:{}1=1\n\n\0", "(".repeat(5_000));
+    after_login(&broker, deep.as_bytes(), "selector");
+    after_login(&broker, &with_long("SUBSCRIBE", "selector", "a = 'b' OR ", 100_000), "header");
+    after_login(&broker, &with_long("SEND", "JMSXGroupID", "g", 2_000), "jmsxgroupid");
+    after_login(&broker, &with_long("SEND", "JMSXGroupID", "g", 64 * 1024), "header");
+    after_login(&broker, &with_long("SEND", "_AMQ_DUPL_ID", "d", 300), "_amq_dupl_id");
+    for (header, said) in [
+        ("AMQ_SCHEDULED_DELAY:-1", "amq_scheduled_delay"),
+        ("AMQ_SCHEDULED_DELAY:999999999999999", "amq_scheduled_delay"),
+        ("AMQ_SCHEDULED_CRON:0 0 31 2 *", "amq_scheduled_cron"),
+        ("AMQ_SCHEDULED_CRON:now and then", "amq_scheduled_cron"),
+        ("AMQ_SCHEDULED_PERIOD:1\nAMQ_SCHEDULED_REPEAT:1000000", "amq_scheduled_repeat"),
+        ("priority:high", "priority"),
+    ] {
+        let frame = format!("SEND\ndestination:/queue/a\n{header}\n\n\0");
+        after_login(&broker, frame.as_bytes(), said);
+    }
+    for header in ["lock:1", "lock:99999999999999", "activemq.prefetchSize:0", "activemq.priority:1000"] {
+        let frame = format!("SUBSCRIBE\nid:1\ndestination:/queue/a\n{header}\n\n\0");
+        after_login(&broker, frame.as_bytes(), &header.split(':').next().unwrap().to_lowercase());
+    }
+    bystanders.go_on();
+}
+
+#[test]
+fn a_transaction_of_a_million_is_refused_and_leaves_nothing() {
+    let broker = broker();
+    let bystanders = Bystanders::of(&broker);
+    let mut client = Stomp::connect(broker.stomp());
+    client.frame("BEGIN", &[("transaction", "t")], b"");
+    let send = frame_bytes("SEND", &[("destination", "/queue/tx"), ("transaction", "t")], b"x");
+    // The broker stops reading once it has said so.
+    client.stream.write_all(&send.repeat(20_000)).ok();
+    let frames = client.closed();
+    assert!(frames.last().is_some_and(|frame| frame.header("message").contains("10000")), "{frames:?}");
+    let mut other = Stomp::connect(broker.stomp());
+    other.subscribe("1", "/queue/tx", "auto");
+    other.nothing();
     bystanders.go_on();
 }
 

@@ -1,6 +1,9 @@
 //! Queues: competing consumers, acknowledgement, redelivery, dead letters, priority, transactions.
 
-use crate::support::stomp::Frame;
+use std::io::Write;
+use std::time::Duration;
+
+use crate::support::stomp::{Frame, frame_bytes};
 use crate::support::{Broker, Setup, Stomp};
 
 const QUEUE: &str = "/queue/work";
@@ -208,5 +211,29 @@ fn browsing_takes_nothing() {
     client.subscribe("0", QUEUE, "client-individual");
     for n in 0..3 {
         assert_eq!(client.take().text(), n.to_string());
+    }
+}
+
+#[test]
+fn one_destination_that_is_full_does_not_hold_up_another() {
+    let setup = Setup::new().set("limits.memory=64MiB").set("limits.destination_memory=8MiB");
+    let broker = setup.start();
+    // Not persistent and without consumers: it would take all memory.
+    let mut flood = Stomp::connect(broker.stomp());
+    flood.stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+    let frame = frame_bytes("SEND", &[("destination", "/queue/flood")], &[b'x'; 16 * 1024]);
+    let written = (0..4_000).take_while(|_| flood.stream.write_all(&frame).is_ok()).count();
+    assert!(written < 4_000, "nobody held the producer back");
+    let mut client = Stomp::connect(broker.stomp());
+    client.subscribe("0", QUEUE, "auto");
+    for n in 0..100 {
+        client.confirmed("SEND", &[("destination", QUEUE)], n.to_string().as_bytes());
+        assert_eq!(client.receive().text(), n.to_string());
+    }
+    // A consumer drains what is there, and the producer goes on.
+    let mut drain = Stomp::connect(broker.stomp());
+    drain.subscribe("0", "/queue/flood", "auto");
+    for _ in 0..written {
+        drain.receive();
     }
 }
