@@ -31,7 +31,7 @@ pub struct Want {
     pub credit: Credit,
     /// Consumers of a higher priority are served first.
     pub priority: i8,
-    /// The first exclusive consumer gets everything.
+    /// One exclusive consumer gets everything: of the highest priority the first.
     pub exclusive: bool,
     /// Whether its failed deliveries count towards the dead letters.
     pub count_deliveries: bool,

@@ -154,7 +154,7 @@ impl Default for QueuePolicy {
 }
 
 impl QueuePolicy {
-    /// Whether a queue of this policy can be full.
+    /// Whether a queue of this policy has limits of its own. Its shares of memory and disk bound any queue.
     pub const fn is_limited(&self) -> bool {
         self.max_messages != 0 || self.max_bytes != 0
     }
