@@ -46,7 +46,9 @@ impl Broker {
 fn topic_of(queue: &str) -> Option<&str> {
     let (name, topic) = queue.strip_prefix("Consumer.")?.split_once('.')?;
     let rest = topic.strip_prefix("VirtualTopic.")?;
-    (!name.is_empty() && !rest.is_empty()).then_some(topic)
+    // A wildcard there stands for the queues of all names.
+    let is_name = !matches!(name, "" | "*" | ">");
+    (is_name && !rest.is_empty()).then_some(topic)
 }
 
 #[cfg(test)]
@@ -64,6 +66,7 @@ mod tests {
             "Consumer.billing.VirtualTopic",
             "Consumer.billing.VirtualTopic.",
             "Consumer..VirtualTopic.orders",
+            "Consumer.*.VirtualTopic.orders",
             "consumer.billing.VirtualTopic.orders",
             "VirtualTopic.orders",
         ] {

@@ -440,8 +440,8 @@ impl<'a> Asked<'a> {
     fn want(&self, sub: SubTag, prefetch: u32, who: ByteString) -> Result<Want, Stop> {
         let priority = match self.priority.as_deref().map(str::parse) {
             None => 0,
-            Some(Ok(priority)) => priority,
-            Some(Err(_)) => return Err(Stop::fault("activemq.priority is not a number from 0 to 127")),
+            Some(Ok(priority @ 0..)) => priority,
+            Some(_) => return Err(Stop::fault("activemq.priority is not a number from 0 to 127")),
         };
         let lock = match self.lock.as_deref() {
             None => Millis(0),

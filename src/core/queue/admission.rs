@@ -143,12 +143,14 @@ impl Queue {
         }
     }
 
-    /// The oldest of those that wait, where they are too many. What consumers hold doesn't count, nor
+    /// The oldest of those that wait, where they are too many or the queue has more than its share. What
+    /// consumers hold doesn't count, nor
     /// what is dying: both are bounded otherwise.
     fn take_overflow(&mut self) -> Option<Entry> {
         let waiting = (self.ready.len() + self.delayed.len()) as u64;
         let bytes = self.ready.bytes() + self.delayed.bytes();
-        if !over(waiting, self.policy.max_messages) && !over(bytes, self.policy.max_bytes) {
+        let is_full = over(waiting, self.policy.max_messages) || over(bytes, self.policy.max_bytes);
+        if !is_full && !self.is_crowded() {
             return None;
         }
         let order = |entry: Option<&Entry>| entry.map_or(Order(u64::MAX), |entry| entry.order);

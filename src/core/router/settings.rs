@@ -19,7 +19,8 @@ pub enum QueueRole {
     Queue,
     /// A durable subscription to a topic. What expires in it is dropped.
     Durable,
-    /// An MQTT session. What expires in it is dropped, and it never dead-letters by count.
+    /// An MQTT session. What expires in it is dropped, it never dead-letters by count, and its deliveries
+    /// have no lock.
     Session,
     /// The last messages of a topic: the oldest make room, and nothing of it goes anywhere else.
     History,
@@ -161,6 +162,9 @@ impl Settings {
             QueueRole::Session => {
                 making.policy.max_deliveries = 0;
                 making.origins[PolicyField::MaxDeliveries as usize] = PolicyOrigin::Role;
+                // MQTT sends nothing again while its connection lasts (MQTT 5, 4.4).
+                making.policy.lock = Millis(0);
+                making.origins[PolicyField::Lock as usize] = PolicyOrigin::Role;
             }
             QueueRole::History => making.keep_the_last(),
             QueueRole::Queue | QueueRole::Durable => {}

@@ -293,3 +293,16 @@ fn who_held_a_message_for_too_long_is_not_the_first_to_get_it_again() {
     bench.pass_to(2_000);
     assert_eq!(bench.orders(), [vec![], vec![1]]);
 }
+
+#[test]
+fn a_ring_stays_within_its_share() {
+    let policy = QueuePolicy {
+        overflow: Overflow::DropOldest,
+        max_volatile_bytes: 3 * u64::from(stored(1).size),
+        ..QueuePolicy::default()
+    };
+    let mut bench = Bench::new(policy);
+    bench.enqueue((1..=5).map(volatile));
+    let stats = bench.queue.stats();
+    assert_eq!((stats.ready, stats.dropped.overflow, bench.queue.is_crowded()), (3, 2, false));
+}
