@@ -145,8 +145,17 @@ impl Broker {
         let past = self.recent(bindings.iter().map(|binding| &binding.pattern), wall);
         let past = past.into_iter().map(|past| past.message).filter(|message| takes(message)).collect();
         let mut lsn = None;
-        for some in Self::admit_past(queue, past).chunks(FILL_MESSAGES) {
-            lsn = self.append_past(queue, some, flags, wall)?.or(lsn);
+        let admitted = Self::admit_past(queue, past);
+        let mut left = &admitted[..];
+        while !left.is_empty() {
+            let (some, later) = left.split_at(left.len().min(FILL_MESSAGES));
+            let appended = self.append_past(queue, some, flags, wall);
+            if appended.is_err() {
+                let bytes = later.iter().map(|message| u64::from(message.size())).sum();
+                queue.lock().queue().unreserve(later.len() as u64, bytes);
+            }
+            lsn = appended?.or(lsn);
+            left = later;
         }
         Ok(lsn)
     }

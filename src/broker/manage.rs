@@ -19,6 +19,8 @@ use super::{Broker, Port, Refused};
 
 /// Jobs that are shown in one batch.
 const PAGE: usize = 256;
+/// Bytes of jobs that are shown in one batch; one job may be larger.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Names of what is said of a job that is shown.
 mod said {
@@ -111,7 +113,7 @@ impl Broker {
             if orders.is_empty() {
                 continue;
             }
-            let staged = cell.lock().queue().claim_orders(&orders);
+            let (staged, _) = self.run(cell, |queue, _| queue.claim_orders(&orders));
             let cell = Arc::clone(cell);
             let mut settled = SettledInTx { cell, staged, outcome: Outcome::Accept, orders: Vec::new() };
             settled.orders = settled.stored_orders();
@@ -132,6 +134,10 @@ impl Broker {
             let Ok(route) = self.route(to) else { return };
             let mut batch = Batch::default();
             for entry in entries.iter().filter(|entry| jobs.may_mean(entry)) {
+                if batch.raw.len() >= PAGE_BYTES {
+                    from = Some(entry.order);
+                    break;
+                }
                 let message = self.read_entry(cell, entry).filter(|message| jobs.mean(message));
                 let Some(message) = message else { continue };
                 let Some(job) = Job::of(&message.notes) else { continue };

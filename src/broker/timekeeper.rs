@@ -130,11 +130,19 @@ impl Timekeeper<'_> {
             return;
         };
         loop {
-            while let Some(command) = self.desk.take() {
-                self.obey(broker, &jobs, &command);
+            // One at a time: whoever commands without end does not keep the jobs from being sent.
+            let command = self.desk.take();
+            if let Some(command) = &command {
+                self.obey(broker, &jobs, command);
             }
             self.desk.outbox.take(&mut self.due);
-            if self.due.is_empty() || stopping() || !self.is_near_the_disk(broker) {
+            if stopping() || !self.is_near_the_disk(broker) {
+                break;
+            }
+            if self.due.is_empty() {
+                if command.is_some() {
+                    continue;
+                }
                 break;
             }
             let batch = self.next_batch();

@@ -58,8 +58,11 @@ pub const DELAY_MAX_MS: u64 = 5 * 365 * 24 * 3_600 * 1_000;
 pub const SELECTOR_BYTES_MAX: usize = 64 << 10;
 /// Parentheses, `NOT` and signs that may stand inside each other in a selector.
 pub const SELECTOR_DEPTH_MAX: usize = 64;
-/// Names, literals and operators of a selector; a list of `IN` counts as one.
+/// Names, literals and operators of a selector; a list of `IN` counts as one. What is looked for at every
+/// place of a text counts [`SELECTOR_FLOATING_TERMS`] for each character.
 pub const SELECTOR_TERMS_MAX: usize = 4_096;
+/// What a character counts that stands beside a `_` between two `%`.
+pub const SELECTOR_FLOATING_TERMS: usize = 16;
 /// Literals in one list of `IN`.
 pub const SELECTOR_LIST_MAX: usize = 1_024;
 /// Bytes of one pattern of `LIKE`. Where `_` follows `%`, matching takes time in proportion to the

@@ -42,12 +42,24 @@ impl Open {
         port.commit(&name, Some(token))?;
         for ack in self.tx_acks.extract_if(.., |ack| ack.transaction == name) {
             let Some(sub) = self.subs.get_mut(ack.sub) else { continue };
-            match sub.mode {
-                AckMode::Client => drop(sub.flights.take_up_to(ack.delivery)),
-                _ => drop(sub.flights.take(ack.delivery)),
+            let taken = match sub.mode {
+                AckMode::Client => sub.flights.take_up_to(ack.delivery).1,
+                _ => sub.flights.take(ack.delivery),
+            };
+            // Deliveries whose lock had ended were not there to be settled, but make room all the same.
+            let room = taken.saturating_sub(ack.count);
+            if room == 0 {
+                continue;
+            }
+            if let Source::Queue(consumer) = &sub.source {
+                port.grant(consumer, Credit { messages: room, bytes: 0 });
+            }
+            if let Some(group) = sub.group {
+                self.subs.give_back(group, room);
             }
         }
         self.subs.forget_settled();
+        self.subs.refill(port);
         Ok(())
     }
 

@@ -52,6 +52,10 @@ impl Queue {
     pub(super) fn dispatch_chosen(&mut self, now: Millis, fx: &mut Effects) {
         let Some(mut feeds) = self.feeds.take() else { return };
         feeds.unfinished = false;
+        if feeds.held_up && !self.expiry_is_held_up() {
+            feeds.held_up = false;
+            self.roster.wake_all();
+        }
         self.free_groups(&mut feeds);
         self.sort_paged(&mut feeds, now, fx);
         let mut budget = limits::SCAN_BUDGET;
@@ -63,6 +67,8 @@ impl Queue {
                 Found::At(_) | Found::Nothing => self.roster.starve(slot),
                 Found::Unfinished => {
                     feeds.unfinished = true;
+                    // Whoever has much to look through does not keep the others waiting.
+                    self.roster.stand_back(slot);
                     break;
                 }
             }
@@ -102,6 +108,7 @@ impl Queue {
             };
             if entry.expires <= now {
                 if self.expiry_is_held_up() {
+                    feeds.held_up = true;
                     return Found::Nothing;
                 }
                 feed.forget(slot, spot);
@@ -131,7 +138,7 @@ impl Queue {
             if entry.message.is_some() {
                 return Found::At(spot);
             }
-            return self.ask_for(id, slot, feeds, now, fx);
+            return self.ask_for(id, slot, spot, feeds, now, fx);
         }
     }
 
@@ -206,7 +213,15 @@ impl Queue {
     }
 
     /// Asks for the messages of what was found for a consumer.
-    fn ask_for(&self, id: u32, slot: u32, feeds: &mut Feeds, now: Millis, fx: &mut Effects) -> Found {
+    fn ask_for(
+        &self,
+        id: u32,
+        slot: u32,
+        first: Spot,
+        feeds: &mut Feeds,
+        now: Millis,
+        fx: &mut Effects,
+    ) -> Found {
         let Some(feed) = feeds.feeds.get_mut(id as usize).filter(|feed| feed.asked.is_none()) else {
             return Found::Nothing;
         };
@@ -214,7 +229,8 @@ impl Queue {
             return Found::Nothing;
         }
         let kept = feed.kept.range((slot, START)..=(slot, END)).map(|(_, spot)| spot);
-        let spots = kept.chain(&feed.found).take(limits::LOAD_ENTRIES);
+        let others = kept.chain(&feed.found).filter(|spot| **spot != first);
+        let spots = std::iter::once(&first).chain(others).take(limits::LOAD_ENTRIES);
         let start = fx.load.len();
         feed.asked = ask(spots.filter_map(|spot| self.ready.at(*spot)), fx);
         feeds.wanted.extend(fx.load[start..].iter().map(|&(order, _)| order));
@@ -258,6 +274,7 @@ impl Queue {
                     first_of_group = feed.assign(slot, entry.group, entry.closes_group);
                     if entry.closes_group {
                         feed.let_go(slot, entry.group, &self.ready);
+                        feed.wake(&mut self.roster);
                     }
                 }
             }

@@ -49,9 +49,12 @@ impl Dedup {
 
     /// Forgets what is out of its window, and the oldest where there is too much.
     fn expire(&mut self, now: Millis) {
-        while let Some((until, id)) =
-            self.by_time.pop_front_if(|(until, _)| *until <= now || self.seen.len() >= limits::DEDUP_IDS_MAX)
-        {
+        // What was taken back stays among the times, which are bounded by themselves.
+        let mut surplus = self.by_time.len().saturating_sub(2 * limits::DEDUP_IDS_MAX);
+        while let Some((until, id)) = self.by_time.pop_front_if(|(until, _)| {
+            *until <= now || surplus > 0 || self.seen.len() >= limits::DEDUP_IDS_MAX
+        }) {
+            surplus = surplus.saturating_sub(1);
             if self.seen.get(&id).is_some_and(|sight| sight.until == until) {
                 self.seen.remove(&id);
             }
@@ -80,6 +83,7 @@ impl Queue {
     /// The message of this identity was not taken after all.
     pub fn forget_first(&mut self, id: &ByteString) {
         self.dedup.seen.remove(id);
+        self.dedup.by_time.pop_back_if(|(_, last)| last == id);
     }
 
     /// The identities whose messages are in the log, and until when they are remembered.

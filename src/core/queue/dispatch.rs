@@ -75,8 +75,10 @@ impl Queue {
     /// that is not enough, [`Queue::next_deadline`] asks to go on.
     pub(super) fn dispatch(&mut self, now: Millis, fx: &mut Effects) {
         if self.paused {
-            if let Some(feeds) = &mut self.feeds {
+            if let Some(mut feeds) = self.feeds.take() {
+                self.free_groups(&mut feeds);
                 feeds.peeked.clear();
+                self.feeds = Some(feeds);
             }
             return;
         }

@@ -63,6 +63,8 @@ pub(super) struct Feeds {
     pub(super) wanted: HashSet<Order, RandomState>,
     /// The budget of the last command was used up before all had been looked at.
     pub(super) unfinished: bool,
+    /// Somebody waits until expired messages may go.
+    pub(super) held_up: bool,
     /// The groups of which something is unsettled, where that holds the others back.
     pub(super) strict: Strict,
 }
@@ -107,6 +109,12 @@ impl Feed {
             self.wake(roster);
         }
         self.found.insert(spot);
+        if self.found.len() >= 2 * limits::FOUND_AHEAD
+            && let Some(&cut) = self.found.iter().nth(limits::FOUND_AHEAD)
+        {
+            drop(self.found.split_off(&cut));
+            self.cursor = cut;
+        }
     }
 
     /// Something may be there for its consumers.
@@ -146,6 +154,7 @@ impl Feeds {
             peeked: HashMap::default(),
             wanted: HashSet::default(),
             unfinished: false,
+            held_up: false,
             strict: Strict::default(),
         }
     }
@@ -252,5 +261,14 @@ impl Feeds {
             assert!(feed.kept.iter().all(|(slot, _)| feed.members.contains(slot)));
             assert!(feed.owners.values().all(|slot| feed.members.contains(slot)));
         }
+    }
+}
+
+#[cfg(test)]
+impl super::Queue {
+    pub(super) fn found_len(&self) -> usize {
+        self.feeds
+            .as_ref()
+            .map_or(0, |feeds| feeds.feeds.iter().map(|(_, f)| f.found.len() + f.kept.len()).sum())
     }
 }

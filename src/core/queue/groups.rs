@@ -79,7 +79,7 @@ impl Feed {
     pub(super) fn admits(&mut self, slot: u32, group: GroupId, spot: Spot) -> Result<(), u32> {
         match self.owners.get(&group) {
             Some(&owner) if owner != slot => {
-                self.found.remove(&spot);
+                self.forget(slot, spot);
                 self.kept.insert((owner, spot));
                 Err(owner)
             }

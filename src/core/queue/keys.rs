@@ -1,6 +1,6 @@
 //! Last values: a later message takes the place of an earlier one of the same key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
@@ -39,7 +39,8 @@ impl Queue {
 
     fn forget_keys(&mut self) {
         let mut latest = std::mem::take(&mut self.keys.latest);
-        latest.retain(|_, order| self.find(*order).is_some());
+        let held: HashSet<Order, RandomState> = self.held().map(|entry| entry.order).collect();
+        latest.retain(|_, order| held.contains(order) || self.find_waiting(*order).is_some());
         self.keys.latest = latest;
     }
 }

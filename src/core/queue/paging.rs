@@ -36,6 +36,9 @@ impl Queue {
                 self.loading = None;
             }
             if self.dying.loaded(order, &message, fx) {
+                if let Some(feeds) = &mut self.feeds {
+                    feeds.answered(order, &mut self.roster);
+                }
                 continue;
             }
             match &mut self.feeds {

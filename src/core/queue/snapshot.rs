@@ -29,12 +29,16 @@ impl Queue {
     /// The message of this order, wherever in the queue it is.
     pub fn find(&self, order: Order) -> Option<&Entry> {
         let held = || self.held().find(|entry| entry.order == order);
+        self.find_waiting(order).or_else(|| if order <= self.in_flight_top { held() } else { None })
+    }
+
+    /// The message of this order, unless a consumer has it.
+    pub(super) fn find_waiting(&self, order: Order) -> Option<&Entry> {
         self.ready
             .get(order)
             .or_else(|| self.delayed.get(order))
             .or_else(|| self.dying.get(order))
             .or_else(|| self.orphans.get(&order).map(|orphan| &orphan.entry))
-            .or_else(|| if order <= self.in_flight_top { held() } else { None })
     }
 
     /// The log has moved a message. False where the queue does not have it at `from`: the copy is of no

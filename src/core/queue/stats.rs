@@ -187,7 +187,9 @@ impl Queue {
     pub fn next_deadline(&self) -> Option<Millis> {
         let delayed = self.delayed.next_visible();
         let retry = (self.load_retry_at > Millis(0)).then_some(self.load_retry_at);
-        let unfinished = self.feeds.as_ref().is_some_and(|feeds| feeds.unfinished).then_some(Millis(0));
+        let freed = !self.ledger.freed.is_empty();
+        let goes_on = self.feeds.as_ref().is_some_and(|feeds| feeds.unfinished || freed);
+        let unfinished = (goes_on && !self.paused).then_some(Millis(0));
         let ends = [delayed, self.sweep_deadline(), retry, self.locks.next_end(), unfinished];
         ends.into_iter().flatten().min()
     }

@@ -45,6 +45,12 @@ impl Like {
         })
     }
 
+    /// Characters of the pieces with `_` that are looked for at every place of a text.
+    pub(super) fn floating(&self) -> usize {
+        let middle = self.rest.iter().flat_map(|(middle, _)| middle.iter());
+        middle.map(|piece| if let Piece::Wild(chars) = piece { chars.len() } else { 0 }).sum()
+    }
+
     /// Whether it matches the whole text.
     pub(super) fn matches(&self, mut text: &str) -> bool {
         if let Some(first) = &self.first {

@@ -286,9 +286,14 @@ impl<'a> Parser<'a> {
 
     /// Counts the next token as a term.
     pub(super) fn term(&mut self) -> Result<(), SelectorError> {
-        self.terms += 1;
+        self.count(1, self.at())
+    }
+
+    /// Counts so many terms, which stand at `at`.
+    pub(super) fn count(&mut self, terms: usize, at: usize) -> Result<(), SelectorError> {
+        self.terms += terms;
         if self.terms > SELECTOR_TERMS_MAX {
-            return Err(SelectorError::TooManyTerms { at: self.at() });
+            return Err(SelectorError::TooManyTerms { at });
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::like::Like;
 use super::members::Members;
 use super::parser::{Level, Node, Parser, with_sign};
 use super::program::{Comparison, Condition, Literal, Operand, Sign};
-use crate::limits::{SELECTOR_LIST_MAX, SELECTOR_PATTERN_BYTES_MAX};
+use crate::limits::{SELECTOR_FLOATING_TERMS, SELECTOR_LIST_MAX, SELECTOR_PATTERN_BYTES_MAX};
 
 impl Parser<'_> {
     /// The comparison whose operator is next.
@@ -69,6 +69,7 @@ impl Parser<'_> {
         let Some(like) = Like::compile(&pattern, escape) else {
             return Err(SelectorError::EscapeLast { at });
         };
+        self.count(like.floating() * SELECTOR_FLOATING_TERMS, at)?;
         Ok(Condition::Like(operand, Box::new(like)))
     }
 

@@ -133,7 +133,7 @@ fn topics_that_overlap_send_once() {
 fn options_of_a_destination_act_as_headers() {
     let bench = Bench::new();
     let mut low = bench.stomp(Version::V1_2);
-    low.subscribe("1", "/queue/a?consumer.priority=-1&consumer.dispatchAsync=true", "");
+    low.subscribe("1", "/queue/a?consumer.priority=0&consumer.dispatchAsync=true", "");
     let mut high = bench.stomp(Version::V1_2);
     let options = "?consumer.prefetchSize=2&consumer.priority=9&consumer.maximumPendingMessageLimit=5";
     high.subscribe("1", &format!("/queue/a{options}"), "ack:client\nactivemq.priority:1\n");

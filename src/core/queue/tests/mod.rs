@@ -7,5 +7,6 @@ mod memory;
 mod model;
 mod random;
 mod replay;
+mod stuck;
 mod terms;
 mod trouble;

@@ -205,6 +205,14 @@ fn long_chains_are_not_deep() {
 }
 
 #[test]
+fn what_is_looked_for_everywhere_costs_more_of_the_terms() {
+    let like = |wild: &str| Selector::parse(&format!("a LIKE '%{wild}%'"), Typing::Strict).map(drop);
+    assert!(like(&"_x".repeat(100)).is_ok());
+    assert!(like(&"x".repeat(1_000)).is_ok(), "text is found quickly");
+    assert_eq!(like(&"_x".repeat(200)), Err(SelectorError::TooManyTerms { at: 8 }));
+}
+
+#[test]
 fn terms_are_limited() {
     let chain = |terms: usize| vec!["a"; terms].join(" OR ");
     assert!(Selector::parse(&chain(SELECTOR_TERMS_MAX / 2), Typing::Strict).is_ok());
