@@ -178,7 +178,7 @@ fn lengths_beyond_the_limit() {
     let writer = std::thread::spawn(move || {
         let mut sent = sent;
         // The broker stops reading somewhere in it.
-        let _ = std::io::Write::write_all(&mut sent, &[&head[..], &long_line].concat());
+        let _ = sent.write_all(&[&head[..], &long_line].concat());
     });
     let frame = client.next_within(Duration::from_secs(20));
     assert!(frame.is_none_or(|frame| frame.command == "ERROR"), "a body without end");
