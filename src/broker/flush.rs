@@ -524,7 +524,7 @@ pub(super) fn entry_of(
         closes_group: terms.is_some_and(|terms| terms.closes_group),
         group: terms.map_or(GroupId::NONE, |terms| terms.group),
     };
-    Arrival { due, ..entry.into() }
+    Arrival::from(entry).due(due)
 }
 
 fn due_of(message: &Message) -> Millis {

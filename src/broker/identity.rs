@@ -55,10 +55,10 @@ impl Broker {
         let policy = &cell.policy;
         let mut arrival = entry_of(message, order_of(message), at, flags, policy.expiry);
         if policy.drops_duplicates() {
-            arrival.dedup = identity_of(message).cloned();
+            arrival = arrival.dedup(identity_of(message).cloned());
         }
         if policy.last_value.is_some() {
-            arrival.key = self.key_of(message, policy);
+            arrival = arrival.key(self.key_of(message, policy));
         }
         arrival
     }

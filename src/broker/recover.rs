@@ -275,7 +275,7 @@ impl Rebuild {
         let keys = keys.into_iter().chain(std::iter::repeat(None));
         let arrivals = entries.into_iter().zip(keys).map(|(entry, key)| {
             let due = self.due.get(&entry.order).copied().unwrap_or_default();
-            Arrival { due, key, ..entry.into() }
+            Arrival::from(entry).due(due).key(key)
         });
         broker.run(cell, |queue, fx| queue.enqueue(arrivals, wall, fx));
     }

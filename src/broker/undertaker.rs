@@ -7,8 +7,8 @@ use bytestring::ByteString;
 use wharfmq_base::{Location, Millis};
 use wharfmq_core::record::{self, Class, StoredMessage, kind};
 use wharfmq_core::{
-    Address, Admission, Arrival, Dead, DeadLetter, DeadReason, Entry, Kind, Message, Notes, Order, Qos,
-    QueueCell, QueuePolicy, Terms, limits,
+    Address, Admission, Dead, DeadLetter, DeadReason, Entry, Kind, Message, Notes, Order, Qos, QueueCell,
+    QueuePolicy, Terms, limits,
 };
 
 use super::Broker;
@@ -145,8 +145,8 @@ impl Broker {
             return 0;
         };
         let arrivals = moves.iter().enumerate().map(|(nth, Move { copy, .. })| {
-            let arrival = entry_of(copy, order(nth), placed.location(nth), 0, Millis::NEVER);
-            Arrival { key: self.key_of(copy, &to.policy), ..arrival }
+            entry_of(copy, order(nth), placed.location(nth), 0, Millis::NEVER)
+                .key(self.key_of(copy, &to.policy))
         });
         self.run(&to, |queue, fx| {
             queue.enqueue(arrivals, wall, fx);

@@ -157,6 +157,7 @@ impl Consumer {
         self.bytes = self.bytes.saturating_add(i64::from(credit.bytes));
     }
 
+    #[inline]
     fn give(&mut self, entry: Entry, first_of_group: bool, now: Millis) -> Option<Lock> {
         debug_assert!(entry.message.is_some(), "what is paged out cannot be given to anybody");
         let message = entry.message.clone()?;
@@ -278,6 +279,7 @@ impl Roster {
     }
 
     /// Gives `entry` to the consumer that [`Roster::next`] named, and passes the turn on.
+    #[inline]
     pub(crate) fn give(
         &mut self,
         slot: u32,
@@ -292,19 +294,18 @@ impl Roster {
             self.touched.push(slot);
         }
         let lock = consumer.give(entry, first_of_group, now);
-        self.pass_turn(slot);
+        Self::pass_turn(&mut self.levels, consumer, slot);
         lock
     }
 
     /// The consumer that [`Roster::next`] named has had its turn.
-    fn pass_turn(&mut self, slot: u32) {
-        let Some(consumer) = self.slab.get_mut(slot as usize) else { return };
+    fn pass_turn(levels: &mut [Level], consumer: &mut Consumer, slot: u32) {
         if consumer.exclusive {
             return;
         }
         let (ready, priority) = (consumer.is_ready(), consumer.priority);
         consumer.ringed = ready;
-        let Some(level) = self.levels.iter_mut().find(|level| level.priority == priority) else { return };
+        let Some(level) = levels.iter_mut().find(|level| level.priority == priority) else { return };
         debug_assert_eq!(level.ring.front(), Some(&slot), "only the first in the ring has its turn");
         if !ready {
             level.ring.pop_front();
@@ -334,7 +335,7 @@ impl Roster {
     pub(crate) fn starve(&mut self, slot: u32) {
         if let Some(consumer) = self.slab.get_mut(slot as usize) {
             consumer.starved = true;
-            self.pass_turn(slot);
+            Self::pass_turn(&mut self.levels, consumer, slot);
         }
     }
 

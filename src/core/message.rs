@@ -227,17 +227,50 @@ pub struct Entry {
 pub struct Arrival {
     /// What the queue will keep.
     pub entry: Entry,
-    /// [`Terms::due`].
-    pub due: Millis,
+    /// `None` for most: an arrival is moved about, and these would double it.
+    pub(crate) extras: Option<Box<Extras>>,
+}
+
+/// What few entries come with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extras {
+    pub(crate) due: Millis,
+    pub(crate) key: Option<ByteString>,
+    pub(crate) dedup: Option<ByteString>,
+}
+
+impl Arrival {
+    /// It is not to be delivered before: [`Terms::due`].
+    #[must_use]
+    pub fn due(mut self, due: Millis) -> Self {
+        if due > Millis(0) {
+            self.extras.get_or_insert_default().due = due;
+        }
+        self
+    }
+
     /// The value by which a later message replaces it, where the queue keeps last values.
-    pub key: Option<ByteString>,
+    #[must_use]
+    pub fn key(mut self, key: Option<ByteString>) -> Self {
+        if key.is_some() {
+            self.extras.get_or_insert_default().key = key;
+        }
+        self
+    }
+
     /// [`Terms::dedup`], where the queue was asked whether it has seen it.
-    pub dedup: Option<ByteString>,
+    #[must_use]
+    pub fn dedup(mut self, id: Option<ByteString>) -> Self {
+        if id.is_some() {
+            self.extras.get_or_insert_default().dedup = id;
+        }
+        self
+    }
 }
 
 impl From<Entry> for Arrival {
     fn from(entry: Entry) -> Self {
-        Self { entry, due: Millis(0), key: None, dedup: None }
+        Self { entry, extras: None }
     }
 }
 

@@ -4,6 +4,7 @@ use wharfmq_base::Millis;
 
 use super::Queue;
 use super::stats::Fate;
+use crate::message::Extras;
 use crate::{Arrival, DeadReason, Effects, Entry, Grouping, Order, Overflow, limits};
 
 /// The answer to [`Queue::admit`].
@@ -85,29 +86,36 @@ impl Queue {
     /// order where it has to be quick.
     pub fn enqueue(&mut self, arrivals: impl Iterator<Item = Arrival>, now: Millis, fx: &mut Effects) {
         let start = fx.settled.len();
-        for Arrival { entry, due, key, dedup } in arrivals {
+        for Arrival { entry, extras } in arrivals {
             self.reserved_messages = self.reserved_messages.saturating_sub(1);
             self.reserved_bytes = self.reserved_bytes.saturating_sub(u64::from(entry.size));
             self.ledger.enter(&entry);
-            if let Some(id) = dedup {
-                self.dedup.confirm(&id);
-            }
             if !entry.group.is_none() && self.policy.groups != Grouping::None {
                 self.begin_choosing();
             }
-            let order = entry.order;
-            if due > now {
-                self.delay(entry, due, now);
-            } else {
-                self.make_ready(entry);
-            }
-            if let Some(key) = key {
-                self.replace(key, order, fx);
+            match extras {
+                None => self.make_ready(entry),
+                Some(extras) => self.enter_with(entry, *extras, now, fx),
             }
         }
         self.dispatch(now, fx);
         self.make_room(now, fx);
         super::sort_from(&mut fx.settled, start);
+    }
+
+    fn enter_with(&mut self, entry: Entry, extras: Extras, now: Millis, fx: &mut Effects) {
+        if let Some(id) = extras.dedup {
+            self.dedup.confirm(&id);
+        }
+        let order = entry.order;
+        if extras.due > now {
+            self.delay(entry, extras.due, now);
+        } else {
+            self.make_ready(entry);
+        }
+        if let Some(key) = extras.key {
+            self.replace(key, order, fx);
+        }
     }
 
     /// Drops everything that waits, up to `budget` messages; how many. What consumers hold stays.
@@ -144,8 +152,7 @@ impl Queue {
     }
 
     /// The oldest of those that wait, where they are too many or the queue has more than its share. What
-    /// consumers hold doesn't count, nor
-    /// what is dying: both are bounded otherwise.
+    /// consumers hold doesn't count, nor what is dying: both are bounded otherwise.
     fn take_overflow(&mut self) -> Option<Entry> {
         let waiting = (self.ready.len() + self.delayed.len()) as u64;
         let bytes = self.ready.bytes() + self.delayed.bytes();

@@ -40,6 +40,7 @@ impl Queue {
     }
 
     /// Puts an entry among the ready, and offers it to those it is for.
+    #[inline]
     pub(super) fn make_ready(&mut self, entry: Entry) {
         if let Some(feeds) = &mut self.feeds {
             let spot = self.ready.spot_of(&entry);

@@ -98,6 +98,7 @@ impl Queue {
     }
 
     /// Hands an entry to the consumer whose turn it is.
+    #[inline]
     pub(super) fn give(&mut self, slot: u32, entry: Entry, first_of_group: bool, now: Millis) {
         self.ledger.counts.dispatched += 1;
         self.ledger.counts.redelivered += u64::from(entry.deliveries > 0);

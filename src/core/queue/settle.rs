@@ -77,12 +77,13 @@ impl Queue {
         let start = fx.settled.len();
         self.forget_locks(key, tags);
         let Some(consumer) = self.roster.get_mut(key) else { return 0 };
-        let mut how = Return { delay: None, count: consumer.count_deliveries, by: None };
+        let mut returned = None;
         let found = if outcome == Outcome::Accept {
             let ledger = &mut self.ledger;
             consumer.in_flight.take(tags, |_, entry| ledger.finish(&entry, Fate::Acked, fx))
         } else {
-            how.by = Some(consumer.who.clone());
+            let (count, by) = (consumer.count_deliveries, Some(consumer.who.clone()));
+            returned = Some(Return { delay: None, count, by });
             let scratch = &mut self.scratch;
             consumer.in_flight.take(tags, |_, entry| scratch.push(entry))
         };
@@ -91,7 +92,9 @@ impl Queue {
         }
         self.in_flight -= found;
         self.roster.refresh(key.slot);
-        self.settle_scratch(outcome, &how, now, fx);
+        if let Some(how) = returned {
+            self.settle_scratch(outcome, &how, now, fx);
+        }
         self.conclude(start, now, fx);
         found
     }

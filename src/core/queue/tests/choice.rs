@@ -170,7 +170,7 @@ impl Sim {
             };
             let place = if due > now { Place::Delayed(due) } else { Place::Waits };
             self.messages.insert(order, Known { new, place });
-            arrivals.push(Arrival { due: Millis(due), ..entry.into() });
+            arrivals.push(Arrival::from(entry).due(Millis(due)));
         }
         self.bench.queue.enqueue(arrivals.into_iter(), self.bench.now, &mut self.bench.fx);
     }

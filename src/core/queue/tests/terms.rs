@@ -13,7 +13,7 @@ fn of_group(order: u64, group: &str) -> Entry {
 }
 
 fn last(order: u64, key: &str) -> Arrival {
-    Arrival { key: Some(key.into()), ..stored(order).into() }
+    Arrival::from(stored(order)).key(Some(key.into()))
 }
 
 impl Bench {
@@ -107,7 +107,7 @@ fn a_lock_ends_with_its_delivery() {
 fn a_later_message_takes_the_place_of_an_earlier_one() {
     let mut bench = Bench::new(QueuePolicy::default());
     bench.arrive([last(1, "a"), last(2, "b"), last(3, "a")]);
-    bench.arrive([Arrival { due: Millis(5_000), ..last(4, "b") }]);
+    bench.arrive([last(4, "b").due(Millis(5_000))]);
     assert_eq!(bench.settled(), [1, 2]);
     assert_eq!(bench.queue.stats().dropped.replaced, 2);
     bench.attach(Credit { messages: 1, ..PLENTY });
@@ -124,7 +124,7 @@ fn an_identity_is_new_once() {
     assert_eq!(bench.queue.try_first(&id, now), Novelty::Pending);
     bench.queue.forget_first(&id);
     assert_eq!(bench.queue.try_first(&id, now), Novelty::New);
-    bench.arrive([Arrival { dedup: Some(id.clone()), ..stored(1).into() }]);
+    bench.arrive([Arrival::from(stored(1)).dedup(Some(id.clone()))]);
     assert_eq!(bench.queue.try_first(&id, now), Novelty::Seen);
     assert_eq!(bench.queue.stats().duplicates, 1);
     let seen = bench.queue.first_seen_since(now);
@@ -142,10 +142,10 @@ fn what_is_due_later_waits_without_its_body() {
     let mut bench = Bench::new(QueuePolicy::default());
     bench.attach(PLENTY);
     bench.arrive([
-        Arrival { due: Millis(1_500), ..stored(1).into() },
-        Arrival { due: Millis(60_000), ..stored(2).into() },
-        Arrival { due: Millis(60_000), ..volatile(3).into() },
-        Arrival { due: Millis(900), ..stored(4).into() },
+        Arrival::from(stored(1)).due(Millis(1_500)),
+        Arrival::from(stored(2)).due(Millis(60_000)),
+        Arrival::from(volatile(3)).due(Millis(60_000)),
+        Arrival::from(stored(4)).due(Millis(900)),
     ]);
     assert_eq!(bench.orders(), [vec![4]]);
     assert_eq!(bench.queue.next_deadline(), Some(Millis(1_500)));
