@@ -248,7 +248,12 @@ impl Drive {
                     self.eof_by = self.port.now.mono.plus(hub.limits.linger);
                     return Ok(true);
                 }
-                Poll::Ready(Ok(read)) => self.count(read, &hub.limits),
+                Poll::Ready(Ok(read)) => {
+                    // What was sent while the rounds before took their time is not older than it is: a delay
+                    // that begins with it would end too early.
+                    self.port.now = hub.clock.now();
+                    self.count(read, &hub.limits);
+                }
             },
         }
         self.handle_input(hub)?;

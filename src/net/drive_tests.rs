@@ -1,5 +1,6 @@
 //! The loop, over pipes and in virtual time.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -112,6 +113,19 @@ async fn a_client_that_only_writes_is_not_read_for_ever() {
         assert!(sent < 4 << 20, "{sent} bytes were taken");
     }
     assert!(sent > 200 * 1024, "{sent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_late_is_not_early() {
+    let (hub, _seen) = hub(Limits::default());
+    let (mut client, server) = tokio::io::duplex(PIPE);
+    client.write_all(&[frame(LOGIN, b""), frame(TIME, b"")].concat()).await.unwrap();
+    let read_at = Arc::default();
+    let link = Tardy { link: server, clock: hub.clock, read_at: Arc::clone(&read_at) };
+    let permit = hub.admit().unwrap();
+    let _task = tokio::spawn(Connection::new(link, peer(), STOMP, permit, hub.clock.now()));
+    let (_, time) = receive(&mut client).await.unwrap();
+    assert_eq!(time, read_at.lock().0.to_be_bytes());
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::task::JoinHandle;
 use wharfmq_base::Millis;
 use wharfmq_core::{CoreEvent, Gone, SubTag};
@@ -31,6 +33,8 @@ pub(super) const VIOLATE: u8 = b'V';
 pub(super) const QUIT: u8 = b'Q';
 /// Asks for `on_deadline` so many milliseconds from now.
 pub(super) const ALARM: u8 = b'A';
+/// Asks for the time of the round in which it is read.
+pub(super) const TIME: u8 = b'T';
 /// What the session says when it is drained.
 pub(super) const BYE: u8 = b'B';
 pub(super) const RANG: u8 = b'R';
@@ -89,6 +93,10 @@ impl TestSession {
             PANIC => panic!("as told"),
             VIOLATE => return Err(Close::Violation("as told".to_owned())),
             ALARM => self.alarm = Some(port.now.mono.plus(Millis(number().into()))),
+            TIME => {
+                let now = port.now.mono;
+                Self::reply(port, TIME, &now.0.to_be_bytes());
+            }
             QUIT => {
                 Self::reply(port, QUIT, b"");
                 return Err(Close::Clean);
@@ -171,6 +179,52 @@ impl Session for TestSession {
 }
 
 impl Link for DuplexStream {
+    fn poll_readable(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_buffered(&self) -> bool {
+        true
+    }
+}
+
+/// A link that gives a few bytes at a time, each time after 50 milliseconds that pass at once.
+pub(super) struct Tardy {
+    pub(super) link: DuplexStream,
+    pub(super) clock: Clock,
+    /// When it gave the last ones.
+    pub(super) read_at: Arc<Mutex<Millis>>,
+}
+
+impl AsyncRead for Tardy {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // The clock moves with the first poll.
+        let _ = pin!(tokio::time::advance(Duration::from_millis(50))).poll(cx);
+        let this = self.get_mut();
+        let mut few = [0; 5];
+        let mut part = ReadBuf::new(&mut few);
+        ready!(Pin::new(&mut this.link).poll_read(cx, &mut part))?;
+        buf.put_slice(part.filled());
+        *this.read_at.lock() = this.clock.now().mono;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Tardy {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.link).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.link).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.link).poll_shutdown(cx)
+    }
+}
+
+impl Link for Tardy {
     fn poll_readable(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
