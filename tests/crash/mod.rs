@@ -1,11 +1,16 @@
 //! The process killed under load, again and again, on the same data. The checker stands outside: it knows only
 //! what clients were told.
 //!
+//! The tests here mix everything; those of the modules take one promise each and kill less often.
+//!
 //! `WHARFMQ_CRASH_ROUNDS` sets how often the broker is killed, `WHARFMQ_CRASH_SEED` when.
 
 mod damage;
+mod groups;
 mod ledger;
 mod mqtt;
+mod rounds;
+mod selector;
 mod stomp;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -68,6 +73,22 @@ fn parse(text: &str) -> Id {
 struct Random(u64);
 
 impl Random {
+    /// Of the seed that is set, else of one that is printed.
+    fn new() -> Self {
+        let seed = number("WHARFMQ_CRASH_SEED").unwrap_or_else(|| {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+            u64::from(now.subsec_nanos())
+        });
+        println!("WHARFMQ_CRASH_SEED={seed}");
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// One of its own for a client, so that what it does hangs on no other.
+    fn fork(&mut self) -> Self {
+        self.below(1);
+        Self(self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
     fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -78,6 +99,11 @@ impl Random {
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+}
+
+/// How often to kill where nothing is set.
+fn rounds(default: u64) -> u64 {
+    number("WHARFMQ_CRASH_ROUNDS").unwrap_or(default)
 }
 
 #[test]
@@ -98,14 +124,8 @@ enum Reader {
 }
 
 fn kill_again_and_again(reader: Reader) {
-    let rounds = number("WHARFMQ_CRASH_ROUNDS").unwrap_or(10);
-    let seed = number("WHARFMQ_CRASH_SEED").unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        u64::from(now.subsec_nanos())
-    });
-    println!("WHARFMQ_CRASH_SEED={seed}");
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-
+    let rounds = rounds(10);
+    let mut random = Random::new();
     let mut ledger = Ledger::default();
     let mut once: Vec<Once> = (0..2).map(|n| Once::new(&format!("once-{n}"))).collect();
     let mut keeper = Keeper::default();

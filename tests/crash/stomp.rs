@@ -131,7 +131,7 @@ fn receipt(client: &mut Stomp, mut note: impl FnMut(&str)) -> bool {
 
 impl Stomp {
     /// The next frame of any kind, held ones first; `None` when the connection is broken.
-    fn receive_or_broken(&mut self) -> Option<crate::support::stomp::Frame> {
+    pub(super) fn receive_or_broken(&mut self) -> Option<crate::support::stomp::Frame> {
         self.pop_held().or_else(|| self.next_within(PATIENCE))
     }
 }
