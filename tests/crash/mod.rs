@@ -6,12 +6,14 @@
 //! `WHARFMQ_CRASH_ROUNDS` sets how often the broker is killed, `WHARFMQ_CRASH_SEED` when.
 
 mod damage;
+mod dedup;
 mod groups;
 mod ledger;
 mod mqtt;
 mod rounds;
 mod selector;
 mod stomp;
+mod together;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
