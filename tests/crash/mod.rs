@@ -6,6 +6,7 @@
 //! `WHARFMQ_CRASH_ROUNDS` sets how often the broker is killed, `WHARFMQ_CRASH_SEED` when.
 
 mod damage;
+mod dead;
 mod dedup;
 mod groups;
 mod ledger;
