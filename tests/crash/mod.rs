@@ -9,6 +9,7 @@ mod damage;
 mod dead;
 mod dedup;
 mod groups;
+mod later;
 mod ledger;
 mod mqtt;
 mod rounds;
