@@ -164,8 +164,7 @@ impl Consumer {
         self.messages -= 1;
         self.bytes = self.bytes.saturating_sub(i64::from(entry.size));
         let (deliveries, flags) = (entry.deliveries, entry.flags);
-        let until = if self.lock == Millis(0) { Millis(0) } else { now.plus(self.lock) };
-        let tag = self.in_flight.push(entry, until);
+        let tag = self.in_flight.push(entry);
         let sub = self.sub;
         self.pending.push(CoreEvent::Deliver(Delivery {
             sub,
@@ -175,7 +174,7 @@ impl Consumer {
             flags,
             first_of_group,
         }));
-        (until != Millis(0)).then_some(Lock { until, tag })
+        (self.lock != Millis(0)).then(|| Lock { until: now.plus(self.lock), tag })
     }
 }
 

@@ -274,4 +274,4 @@ impl From<Entry> for Arrival {
     }
 }
 
-const _: () = assert!(size_of::<Entry>() <= 56);
+const _: () = assert!(size_of::<Entry>() <= 48);

@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use wharfmq_base::Millis;
-
 use crate::{Entry, Order};
 
 /// Which deliveries of a consumer are meant. Tags that are unknown, settled or part of a transaction are
@@ -43,9 +41,9 @@ struct Slot {
     entry: Entry,
     tag: u64,
     state: State,
-    /// The delivery ends by itself at this time; 0: never.
-    lock: Millis,
 }
+
+const _: () = assert!(size_of::<Slot>() <= 64, "one line of the cache");
 
 impl Slot {
     /// Takes the entry, leaves a hole.
@@ -72,19 +70,17 @@ const SQUEEZE_FROM: usize = 64;
 
 impl InFlight {
     /// Adds a delivery; its tag.
-    pub(crate) fn push(&mut self, entry: Entry, lock: Millis) -> u64 {
+    pub(crate) fn push(&mut self, entry: Entry) -> u64 {
         self.last_tag += 1;
-        self.slots.push_back(Slot { entry, tag: self.last_tag, state: State::Open, lock });
+        self.slots.push_back(Slot { entry, tag: self.last_tag, state: State::Open });
         self.last_tag
     }
 
-    /// Names the open ones of `tags` that are locked, and gives each the lock that `change` answers.
-    pub(crate) fn relock(&mut self, tags: Tags, mut change: impl FnMut(u64, Millis) -> Millis) -> usize {
+    /// Those of `tags` that are open.
+    pub(crate) fn open(&self, tags: Tags) -> impl Iterator<Item = u64> {
         let (first, last) = tags.bounds();
-        let start = self.position(first);
-        let slots = self.slots.range_mut(start..).take_while(|slot| slot.tag <= last);
-        let open = slots.filter(|slot| slot.state == State::Open);
-        open.map(|slot| slot.lock = change(slot.tag, slot.lock)).count()
+        let slots = self.slots.range(self.position(first)..).take_while(move |slot| slot.tag <= last);
+        slots.filter(|slot| slot.state == State::Open).map(|slot| slot.tag)
     }
 
     /// Number of deliveries, open and staged.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::{Entry, Order};
 
-/// Most entries of a block: 56 KiB, small enough to move within, large enough to be rare.
+/// Most entries of a block: 48 KiB, small enough to move within, large enough to be rare.
 const BLOCK: usize = 1_024;
 
 type Block = VecDeque<Entry>;

@@ -1,7 +1,8 @@
 //! Deliveries that may be held for so long only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use foldhash::fast::RandomState;
 use wharfmq_base::Millis;
 
 use super::Queue;
@@ -9,20 +10,26 @@ use super::inflight::Tags;
 use super::settle::Return;
 use crate::{ConsumerKey, Effects, limits};
 
-/// The ends of all locks, with the consumer's slot and the delivery's tag. A delivery that is settled,
+/// The ends of all locks, by the consumer's slot and the delivery's tag. A delivery that is settled,
 /// staged or given back takes its lock along.
 #[derive(Debug, Default)]
 pub(super) struct Locks {
+    until: HashMap<(u32, u64), Millis, RandomState>,
     ends: BTreeSet<(Millis, u32, u64)>,
 }
 
 impl Locks {
+    /// Gives a delivery a lock, instead of the one it may have.
     pub(super) fn insert(&mut self, until: Millis, slot: u32, tag: u64) {
+        self.remove(slot, tag);
+        self.until.insert((slot, tag), until);
         self.ends.insert((until, slot, tag));
     }
 
-    pub(super) fn remove(&mut self, until: Millis, slot: u32, tag: u64) {
-        self.ends.remove(&(until, slot, tag));
+    fn remove(&mut self, slot: u32, tag: u64) {
+        if let Some(until) = self.until.remove(&(slot, tag)) {
+            self.ends.remove(&(until, slot, tag));
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -38,7 +45,7 @@ impl Locks {
         if until > now {
             return None;
         }
-        self.ends.pop_first();
+        self.remove(slot, tag);
         Some((slot, tag))
     }
 }
@@ -47,13 +54,9 @@ impl Queue {
     /// Has deliveries held until `until` instead of what was said before; how many were found. They then
     /// have a lock, whether they had one before or not.
     pub fn extend(&mut self, key: ConsumerKey, tags: Tags, until: Millis) -> usize {
-        let Some(consumer) = self.roster.get_mut(key) else { return 0 };
-        let locks = &mut self.locks;
-        consumer.in_flight.relock(tags, |tag, before| {
-            locks.remove(before, key.slot, tag);
-            locks.insert(until, key.slot, tag);
-            until
-        })
+        let Some(consumer) = self.roster.get(key) else { return 0 };
+        let open = consumer.in_flight.open(tags);
+        open.map(|tag| self.locks.insert(until, key.slot, tag)).count()
     }
 
     /// Takes back what was held for too long: a failed delivery, ready at once. Not more than one hold of
@@ -80,11 +83,9 @@ impl Queue {
         if self.locks.is_empty() {
             return;
         }
-        let Some(consumer) = self.roster.get_mut(key) else { return };
-        let locks = &mut self.locks;
-        consumer.in_flight.relock(tags, |tag, until| {
-            locks.remove(until, key.slot, tag);
-            Millis(0)
-        });
+        let Some(consumer) = self.roster.get(key) else { return };
+        for tag in consumer.in_flight.open(tags) {
+            self.locks.remove(key.slot, tag);
+        }
     }
 }
