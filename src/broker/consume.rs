@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::{
-    AttachError, ConsumeSpec, ConsumerKey, Credit, CreditPool, Direct, Entry, Filter, Message, Order,
-    Outcome, Pattern, QueueCell, SubTag, Tags,
+    AttachError, ConsumeSpec, ConsumerKey, Credit, Direct, Entry, Filter, Message, Order, Outcome, Pattern,
+    QueueCell, SubTag, Tags,
 };
 
 use super::{Broker, Now, Port};
@@ -20,46 +19,6 @@ pub struct Consumer {
     pub key: ConsumerKey,
     /// The session's own number for it.
     pub sub: SubTag,
-}
-
-/// What a session asks of a queue it wants to consume from.
-#[derive(Clone, Debug)]
-pub struct Want {
-    /// The session's own number for the consumer, in every delivery.
-    pub sub: SubTag,
-    /// What it takes at once.
-    pub credit: Credit,
-    /// Consumers of a higher priority are served first.
-    pub priority: i8,
-    /// One exclusive consumer gets everything: of the highest priority the first.
-    pub exclusive: bool,
-    /// Whether its failed deliveries count towards the dead letters.
-    pub count_deliveries: bool,
-    /// Which messages it takes; `None` for all.
-    pub filter: Option<Arc<Filter>>,
-    /// How long it may hold a delivery unsettled; 0 for as long as the queue's policy says.
-    pub lock: Millis,
-    /// Credit that it shares with consumers of other queues.
-    pub pool: Option<Arc<CreditPool>>,
-    /// Who it is, for the notes of dead letters.
-    pub who: ByteString,
-}
-
-impl Want {
-    /// A consumer with nothing special.
-    pub const fn plain(sub: SubTag, credit: Credit) -> Self {
-        Self {
-            sub,
-            credit,
-            priority: 0,
-            exclusive: false,
-            count_deliveries: true,
-            filter: None,
-            lock: Millis(0),
-            pool: None,
-            who: ByteString::new(),
-        }
-    }
 }
 
 impl Port {
@@ -88,22 +47,11 @@ impl Port {
     }
 
     /// Consumes from a queue.
-    pub fn consume(&mut self, queue: &Arc<QueueCell>, want: Want) -> Result<Consumer, AttachError> {
-        let spec = ConsumeSpec {
-            outbox: Arc::clone(&self.outbox),
-            sub: want.sub,
-            credit: want.credit,
-            priority: want.priority,
-            exclusive: want.exclusive,
-            count_deliveries: want.count_deliveries,
-            filter: want.filter,
-            lock: want.lock,
-            pool: want.pool,
-            who: want.who,
-        };
+    pub fn consume(&mut self, queue: &Arc<QueueCell>, spec: ConsumeSpec) -> Result<Consumer, AttachError> {
+        let (sub, outbox) = (spec.sub, Arc::clone(&self.outbox));
         let wall = self.now.wall;
-        let (key, _) = self.broker.run(queue, |queue, fx| queue.attach(spec, wall, fx));
-        let consumer = Consumer { queue: Arc::clone(queue), key: key?, sub: want.sub };
+        let (key, _) = self.broker.run(queue, |queue, fx| queue.attach(outbox, spec, wall, fx));
+        let consumer = Consumer { queue: Arc::clone(queue), key: key?, sub };
         self.consumers.push(consumer.clone());
         Ok(consumer)
     }

@@ -47,7 +47,7 @@ use wharfmq_store::Log;
 
 pub use bindings::Binding;
 pub use claims::Claim;
-pub use consume::{Consumer, Want};
+pub use consume::Consumer;
 pub use counters::{Counters, Totals};
 pub use history::Past;
 pub use manage::Jobs;

@@ -260,9 +260,9 @@ impl Timekeeper<'_> {
 impl Jobs {
     fn attach(broker: &Broker, outbox: &Arc<Outbox>) -> Option<Self> {
         let cell = broker.find_jobs()?;
-        let spec = ConsumeSpec::plain(Arc::clone(outbox), SubTag(0), CREDIT);
+        let spec = ConsumeSpec::plain(SubTag(0), CREDIT);
         let wall = broker.now().wall;
-        let (key, _) = broker.run(&cell, |queue, fx| queue.attach(spec, wall, fx));
+        let (key, _) = broker.run(&cell, |queue, fx| queue.attach(Arc::clone(outbox), spec, wall, fx));
         key.ok().map(|key| Self { cell, key })
     }
 

@@ -28,8 +28,6 @@ pub struct Credit {
 /// What a consumer asks for.
 #[derive(Clone, Debug)]
 pub struct ConsumeSpec {
-    /// Where its deliveries go.
-    pub outbox: Arc<Outbox>,
     /// The adapter's number for it, in every delivery.
     pub sub: SubTag,
     /// What it may be given at once; more comes with [`crate::Queue::grant`].
@@ -53,9 +51,8 @@ pub struct ConsumeSpec {
 
 impl ConsumeSpec {
     /// A consumer with nothing special.
-    pub const fn plain(outbox: Arc<Outbox>, sub: SubTag, credit: Credit) -> Self {
+    pub const fn plain(sub: SubTag, credit: Credit) -> Self {
         Self {
-            outbox,
             sub,
             credit,
             priority: 0,
@@ -209,13 +206,17 @@ struct Level {
 }
 
 impl Roster {
-    pub(crate) fn attach(&mut self, spec: ConsumeSpec) -> Result<ConsumerKey, AttachError> {
+    pub(crate) fn attach(
+        &mut self,
+        outbox: Arc<Outbox>,
+        spec: ConsumeSpec,
+    ) -> Result<ConsumerKey, AttachError> {
         if self.slab.len() >= limits::CONSUMERS_PER_QUEUE_MAX {
             return Err(AttachError::TooManyConsumers);
         }
         self.generation = self.generation.wrapping_add(1);
         let mut consumer = Consumer {
-            outbox: spec.outbox,
+            outbox,
             sub: spec.sub,
             generation: self.generation,
             exclusive: spec.exclusive,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
-use wharfmq_core::{Credit, Delivery, MessageId, Outcome, Qos, QueueCell, SubTag, Tags};
+use wharfmq_core::{ConsumeSpec, Credit, Delivery, MessageId, Outcome, Qos, QueueCell, SubTag, Tags};
 use wharfmq_mqtt::{Ack, AckKind, PacketId, Reason, encode};
 
 use super::deliver::Outgoing;
@@ -12,7 +12,7 @@ use super::flights::Flight;
 use super::options::RETAIN_AS_PUBLISHED;
 use super::publish::Reply;
 use super::{Open, QUEUE_SUB};
-use crate::broker::{Consumer, Port, Want};
+use crate::broker::{Consumer, Port};
 
 /// Bytes that a consumer is given ahead of the client's acknowledgements.
 const CREDIT_BYTES: u32 = 4 << 20;
@@ -23,9 +23,9 @@ pub(super) const FLIGHT_KEY: u8 = b'p';
 
 impl Open {
     /// What a consumer of this client asks for.
-    pub(super) fn want(&self, sub: SubTag) -> Want {
+    pub(super) fn want(&self, sub: SubTag) -> ConsumeSpec {
         let credit = Credit { messages: u32::from(self.window), bytes: CREDIT_BYTES };
-        Want { count_deliveries: false, ..Want::plain(sub, credit) }
+        ConsumeSpec { count_deliveries: false, ..ConsumeSpec::plain(sub, credit) }
     }
 
     /// Sends a queue's message; false where the client's window is full.

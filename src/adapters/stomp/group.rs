@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
-use wharfmq_core::{Credit, CreditPool, Pattern, QueueCell, QueueId, SubTag};
+use wharfmq_core::{ConsumeSpec, Credit, CreditPool, Pattern, QueueCell, QueueId, SubTag};
 use wharfmq_stomp::AckMode;
 
 use super::Open;
@@ -17,7 +17,7 @@ use super::fault::Stop;
 use super::subs::{Source, Sub, Subs};
 use super::subscribe::{SUBSCRIPTIONS_MAX, queue_of};
 use crate::adapters::Close;
-use crate::broker::{Port, Want};
+use crate::broker::Port;
 
 /// Of the credit that came back, the part that is collected before the queues are told of it.
 const REFILL_SHARE: u32 = 16;
@@ -32,7 +32,7 @@ pub(super) struct Group {
     mode: AckMode,
     prefetch: u32,
     /// What it asks of each queue, but for the number.
-    want: Want,
+    want: ConsumeSpec,
     pool: Arc<CreditPool>,
     /// The queues it consumes from, and the numbers of those parts.
     queues: HashSet<QueueId, RandomState>,
@@ -57,7 +57,7 @@ impl Group {
         key: ByteString,
         id: Option<ByteString>,
         mode: AckMode,
-        want: Want,
+        want: ConsumeSpec,
         pool: Arc<CreditPool>,
         prefetch: u32,
     ) -> Self {
@@ -126,7 +126,7 @@ impl Open {
             self.leave_deleted(port);
         }
         let part = self.next_tag()?;
-        let consumer = port.consume(queue, Want { sub: SubTag(part), ..want }).map_err(Stop::fault)?;
+        let consumer = port.consume(queue, ConsumeSpec { sub: SubTag(part), ..want }).map_err(Stop::fault)?;
         let (start, from) = self.start_of_queue(id.as_deref(), queue, port);
         self.subs.insert(Sub {
             start,

@@ -8,7 +8,9 @@ use bytestring::ByteString;
 use smallvec::SmallVec;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
-use wharfmq_core::{Address, Credit, CreditPool, Filter, Kind, MessageId, Pattern, QueueCell, SubTag};
+use wharfmq_core::{
+    Address, ConsumeSpec, Credit, CreditPool, Filter, Kind, MessageId, Pattern, QueueCell, SubTag,
+};
 use wharfmq_stomp::{AckMode, Command, Encoder, Frame, Version};
 
 use super::ack::millis;
@@ -19,7 +21,7 @@ use super::message::{ID_PREFIX, WINDOW_BYTES};
 use super::replay::Replay;
 use super::subs::{LOCK_MS_MAX, LOCK_MS_MIN, Source, Sub};
 use super::{Open, Phase, options, transformation};
-use crate::broker::{Binding, Consumer, Port, Refused, Want, is_temporary};
+use crate::broker::{Binding, Consumer, Port, Refused, is_temporary};
 
 /// Subscriptions of one connection; of one to several queues each counts.
 pub(super) const SUBSCRIPTIONS_MAX: usize = 10_000;
@@ -173,7 +175,7 @@ impl Open {
             port.fill_with_past(&queue)?;
         }
         // Nothing is in there that the selector has not chosen.
-        let consumer = consume(&queue, Want { filter: None, ..want }, port)?;
+        let consumer = consume(&queue, ConsumeSpec { filter: None, ..want }, port)?;
         if no_local {
             port.add_own(&queue);
         }
@@ -197,8 +199,10 @@ impl Open {
         let Begun { tag, key, id, mode } = begun;
         let prefetch = asked.prefetch(QUEUE_PREFETCH)?;
         let pool = CreditPool::new(prefetch);
-        let want =
-            Want { pool: Some(Arc::clone(&pool)), ..asked.want(SubTag(tag), prefetch, self.who(port))? };
+        let want = ConsumeSpec {
+            pool: Some(Arc::clone(&pool)),
+            ..asked.want(SubTag(tag), prefetch, self.who(port))?
+        };
         self.subs.insert_group(Group::new(tag, key.clone(), id.clone(), mode, want, pool, prefetch));
         let topics = std::mem::take(&mut wanted.topics);
         if !topics.is_empty() {
@@ -363,7 +367,7 @@ fn direct(asked: &Asked<'_>, tag: u32, topics: SmallVec<[Pattern; 1]>, port: &Po
     Source::Topics(topics)
 }
 
-fn consume(queue: &Arc<QueueCell>, want: Want, port: &mut Port) -> Result<Consumer, Stop> {
+fn consume(queue: &Arc<QueueCell>, want: ConsumeSpec, port: &mut Port) -> Result<Consumer, Stop> {
     port.consume(queue, want).map_err(Stop::fault)
 }
 
@@ -437,7 +441,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    fn want(&self, sub: SubTag, prefetch: u32, who: ByteString) -> Result<Want, Stop> {
+    fn want(&self, sub: SubTag, prefetch: u32, who: ByteString) -> Result<ConsumeSpec, Stop> {
         let priority = match self.priority.as_deref().map(str::parse) {
             None => 0,
             Some(Ok(priority @ 0..)) => priority,
@@ -450,6 +454,6 @@ impl<'a> Asked<'a> {
         let credit = Credit { messages: prefetch, bytes: WINDOW_BYTES };
         let exclusive = is_true(self.exclusive.as_deref());
         let filter = self.filter.clone();
-        Ok(Want { priority, exclusive, filter, lock, who, ..Want::plain(sub, credit) })
+        Ok(ConsumeSpec { priority, exclusive, filter, lock, who, ..ConsumeSpec::plain(sub, credit) })
     }
 }

@@ -12,13 +12,13 @@ use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{
-    Address, CoreEvent, Credit, Delivery, HeadTag, Item, Order, Outcome, PartialPolicy, Pattern, Qos,
-    QueueCell, QueueStats, Settings, Span, SubTag, Tags, Terms, Token, Value,
+    Address, ConsumeSpec, CoreEvent, Credit, Delivery, HeadTag, Item, Order, Outcome, PartialPolicy, Pattern,
+    Qos, QueueCell, QueueStats, Settings, Span, SubTag, Tags, Terms, Token, Value,
 };
 use wharfmq_store::sim::SimDisk;
 use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog, RecoverError};
 
-use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, Route, Topology, TxLimits, Want};
+use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, Route, Topology, TxLimits};
 
 /// How long a test waits for what another thread of the broker does.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -337,7 +337,7 @@ impl Client {
 
     pub(super) fn consume(&mut self, queue: &Arc<QueueCell>, sub: u32, credit: Credit) -> Consumer {
         let sub = SubTag(sub);
-        let want = Want::plain(sub, credit);
+        let want = ConsumeSpec::plain(sub, credit);
         self.port.consume(queue, want).unwrap()
     }
 

@@ -36,8 +36,8 @@ impl Rig {
         };
         for n in 0..consumers {
             let outbox = Outbox::new(ConnId(u64::from(n)));
-            let spec = ConsumeSpec::plain(Arc::clone(&outbox), SubTag(n), ENDLESS);
-            let key = rig.queue.attach(spec, NOW, &mut rig.fx);
+            let spec = ConsumeSpec::plain(SubTag(n), ENDLESS);
+            let key = rig.queue.attach(Arc::clone(&outbox), spec, NOW, &mut rig.fx);
             rig.consumers.extend(key.map(|key| (key, outbox, 0)));
         }
         rig
@@ -149,8 +149,8 @@ fn backlog(c: &mut Criterion) {
         let drain = |mut rig: Rig| {
             let outbox = Outbox::new(ConnId(1));
             let credit = Credit { messages: 1_000, bytes: u32::MAX };
-            let spec = ConsumeSpec::plain(outbox, SubTag(1), credit);
-            let Ok(key) = rig.queue.attach(spec, NOW, &mut rig.fx) else { return rig };
+            let spec = ConsumeSpec::plain(SubTag(1), credit);
+            let Ok(key) = rig.queue.attach(outbox, spec, NOW, &mut rig.fx) else { return rig };
             for last in (100..=N).step_by(100) {
                 rig.queue.settle(key, Tags::UpTo(last), Outcome::Accept, NOW, &mut rig.fx);
                 rig.queue.grant(key, Credit { messages: 100, bytes: 0 }, NOW, &mut rig.fx);

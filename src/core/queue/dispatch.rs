@@ -8,9 +8,10 @@ use super::{Queue, sort_from};
 use crate::{AttachError, ConsumeSpec, ConsumerKey, Credit, Effects, Entry, Outbox, SubTag, limits};
 
 impl Queue {
-    /// Adds a consumer.
+    /// Adds a consumer, whose deliveries go to `outbox`.
     pub fn attach(
         &mut self,
+        outbox: Arc<Outbox>,
         spec: ConsumeSpec,
         now: Millis,
         fx: &mut Effects,
@@ -24,7 +25,7 @@ impl Queue {
         if spec.filter.is_some() || spec.pool.is_some() {
             self.begin_choosing();
         }
-        let key = self.roster.attach(spec)?;
+        let key = self.roster.attach(outbox, spec)?;
         if let Some(feeds) = &mut self.feeds
             && let Some(consumer) = self.roster.get_mut(key)
         {

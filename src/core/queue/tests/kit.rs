@@ -75,8 +75,8 @@ impl Bench {
     pub(super) fn spec(&mut self, credit: Credit) -> ConsumeSpec {
         let n = self.outboxes.len() as u32;
         let outbox = Outbox::new(ConnId(u64::from(n)));
-        self.outboxes.push((SubTag(n), Arc::clone(&outbox)));
-        ConsumeSpec::plain(outbox, SubTag(n), credit)
+        self.outboxes.push((SubTag(n), outbox));
+        ConsumeSpec::plain(SubTag(n), credit)
     }
 
     pub(super) fn attach(&mut self, credit: Credit) -> ConsumerKey {
@@ -85,7 +85,8 @@ impl Bench {
     }
 
     pub(super) fn attach_spec(&mut self, spec: ConsumeSpec) -> ConsumerKey {
-        self.queue.attach(spec, self.now, &mut self.fx).unwrap()
+        let (_, outbox) = self.outboxes.iter().find(|(sub, _)| *sub == spec.sub).unwrap();
+        self.queue.attach(Arc::clone(outbox), spec, self.now, &mut self.fx).unwrap()
     }
 
     pub(super) fn enqueue(&mut self, entries: impl IntoIterator<Item = Entry>) {
