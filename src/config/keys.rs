@@ -1,6 +1,6 @@
 //! The table of all configuration keys: what the loader accepts and what `config explain` prints.
 //!
-//! [`schema`](super::schema) declares each key once, as a documented field; the tables here are made
+//! [`super::schema`] declares each key once, as a documented field; the tables here are made
 //! from that declaration, so the text, the type and the default cannot drift from what is read.
 
 use toml::Value;

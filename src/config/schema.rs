@@ -253,11 +253,11 @@ section! {
         /// where no limit is set, or a size. At least 16MiB.
         memory: Share = r#""50%""# => r#""4GiB""#;
         /// How much of it the messages of one queue may take that are in memory only: a share of memory,
-        /// or a size of at least 1MiB. Beyond it the queue is full: see the key overflow of [[address]].
+        /// or a size of at least 1MiB. Beyond it the queue is full: see overflow among the keys of addresses.
         destination_memory: Share = r#""25%""# => r#""64MiB""#;
         /// How much of the disk the stored messages of one queue may take: a share of what is free at
         /// the start, with what the store has, without disk_free_min; or a size of at least 1MiB.
-        /// Beyond it the queue is full. With kind = "memory" in [store], destination_memory counts.
+        /// Beyond it the queue is full. With a store of the kind memory, destination_memory counts.
         destination_disk: Share = r#""50%""# => r#""10GiB""#;
         /// How much of the disk stays free: persistent messages are held off when less is left.
         disk_free_min: Size = r#""1GiB""# => r#""512MiB""#;

@@ -191,7 +191,7 @@ impl<Q: Clone> Router<Q> {
     }
 
     /// Binds a queue to a pattern, or replaces its binding there. `flags`: the highest quality of
-    /// service in the low two bits, the rest is the binder's; see [`merge_flags`]. `no_local`: what the
+    /// service in the low two bits, the rest is the binder's; see [`crate::merge_flags`]. `no_local`: what the
     /// queue's own client publishes is not for it. `filter`: which messages it takes. True where the
     /// binding was not there before.
     pub fn bind(
