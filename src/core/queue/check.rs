@@ -13,6 +13,7 @@ impl Queue {
     pub fn check(&self) {
         self.ready.check();
         self.roster.check();
+        self.locks.check(&self.roster);
         self.delayed.check();
         self.dying.check();
         if let Some(feeds) = &self.feeds {

@@ -8,6 +8,7 @@ use wharfmq_base::Millis;
 use super::Queue;
 use super::inflight::Tags;
 use super::settle::Return;
+use crate::consumer::Roster;
 use crate::{ConsumerKey, Effects, limits};
 
 /// The ends of all locks, by the consumer's slot and the delivery's tag. A delivery that is settled,
@@ -38,6 +39,16 @@ impl Locks {
 
     pub(super) fn next_end(&self) -> Option<Millis> {
         self.ends.first().map(|&(until, ..)| until)
+    }
+
+    /// Asserts what must always hold.
+    pub(super) fn check(&self, roster: &Roster) {
+        assert_eq!(self.until.len(), self.ends.len());
+        for &(until, slot, tag) in &self.ends {
+            assert_eq!(self.until.get(&(slot, tag)), Some(&until));
+            let mut open = roster.in_slot(slot).into_iter().flat_map(|of| of.in_flight.open(Tags::One(tag)));
+            assert_eq!(open.next(), Some(tag), "a lock is that of a delivery that is open");
+        }
     }
 
     fn pop_ended(&mut self, now: Millis) -> Option<(u32, u64)> {
