@@ -313,6 +313,16 @@ choice! {
 }
 
 choice! {
+    /// Which member of a shared subscription gets a message.
+    SharedChoice {
+        /// Each in turn.
+        Fair = "fair",
+        /// The same for a topic.
+        Sticky = "sticky",
+    }
+}
+
+choice! {
     /// How log lines look.
     LogFormat {
         /// For people.

@@ -18,6 +18,7 @@ pub const SECTIONS: &[&Section] = &[
     &schema::Address::SECTION,
     &schema::Forward::SECTION,
     &schema::Limits::SECTION,
+    &schema::Mqtt::SECTION,
     &schema::Log::SECTION,
 ];
 

@@ -14,6 +14,7 @@ pub mod keys;
 pub mod listener;
 mod load;
 mod memory;
+mod mqtt;
 pub mod overlay;
 pub mod problem;
 mod resolve;

@@ -11,7 +11,7 @@ use super::listener::{Listener, Protocol, SCHEMES};
 use super::problem::{Origin, Problem};
 use super::schema::{self, Config};
 use super::settings::{Limits, Log, Settings, TlsProfile};
-use super::{addresses, dev_tls, forwards, memory};
+use super::{addresses, dev_tls, forwards, memory, mqtt};
 
 const KIB: u64 = 1 << 10;
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
@@ -38,6 +38,7 @@ pub(super) fn resolve(
         virtual_topics: config.virtual_topics,
         forwards: forwards::resolve(config.forward, entries, resolver.problems),
         limits: resolver.limits(&config.limits),
+        mqtt: mqtt::resolve(config.mqtt, entries, resolver.problems),
         log: resolver.log(config.log),
         data_dir: config.data_dir,
     }

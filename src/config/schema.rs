@@ -10,7 +10,8 @@ use serde::Deserialize;
 use toml::Value;
 
 use super::fields::{
-    ClientAuth, Field, Groups, Identity, LogFormat, Nack, Names, Overflow, Share, Size, Span, StoreKind, Sync,
+    ClientAuth, Field, Groups, Identity, LogFormat, Nack, Names, Overflow, Share, SharedChoice, Size, Span,
+    StoreKind, Sync,
 };
 use super::keys::{Key, Section, Shape};
 
@@ -88,6 +89,8 @@ section! {
             forward: Vec<Forward>;
             /// Bounds on what the broker spends.
             limits: Limits;
+            /// What MQTT clients are offered.
+            mqtt: Mqtt;
             /// The log.
             log: Log;
         }
@@ -267,6 +270,50 @@ section! {
         max_transaction_bytes: Size = r#""16MiB""# => r#""64MiB""#;
         /// How long a transaction may stay open before it is aborted. 1s to 1d.
         transaction_timeout: Span = r#""10m""# => r#""1h""#;
+    }
+}
+
+section! {
+    /// What MQTT clients are offered, and bounds on each of them.
+    Table "mqtt" Mqtt {
+        /// How many QoS 1 and 2 messages may be on their way to a client unacknowledged, 1 to 65535. A
+        /// client's own Receive Maximum counts where it is lower.
+        max_inflight: u32 = "1_000" => "20";
+        /// How many QoS 1 and 2 messages a client may have sent that are not yet answered, 1 to 65535.
+        /// MQTT 5 clients are told (Receive Maximum), and one that sends more is disconnected.
+        receive_maximum: u32 = "1_000" => "100";
+        /// How many messages wait for one session, at least 1. Further ones are not kept for it, and
+        /// counted. Left out: as many as limits.destination_disk allows.
+        max_queued_messages: Option<u64> => "100_000";
+        /// How many messages a second a client may publish, at least 1. What comes faster waits. Left out:
+        /// any number.
+        max_publish_rate: Option<u32> => "1_000";
+        /// How many subscriptions a client may have, at least 1.
+        max_subscriptions: u32 = "10_000" => "100";
+        /// How many levels a topic or filter may have, 1 to 65535.
+        max_topic_levels: u32 = "128" => "16";
+        /// How long a topic or filter may be, 1B to 65535B.
+        max_topic_length: Size = r#""65535B""# => r#""1KiB""#;
+        /// How many topic aliases a client may use, and is sent at most, 0 to 65535.
+        topic_aliases: u32 = "64" => "16";
+        /// The longest keep-alive a client may ask for, 1s to 18h. MQTT 5 clients are told the shorter one,
+        /// others are held to it without a word. Left out: whatever the client asks.
+        max_keep_alive: Option<Span> => r#""5m""#;
+        /// The longest time a session may outlive its connection, at least 1s. MQTT 5 clients are told the
+        /// shorter one. Left out: whatever the client asks.
+        max_session_expiry: Option<Span> => r#""7d""#;
+        /// Whether a payload that says it is UTF-8 is checked. One that is not is refused.
+        check_payload_format: bool = "false" => "true";
+        /// Where MQTT 5 clients that ask for Response Information are told to expect answers; %c stands for
+        /// the client id. Empty: they are told nothing.
+        response_topic: String = r#""response/%c""# => r#""""#;
+        /// The server that MQTT 5 clients are sent to when this one stops, as they are to write it.
+        server_reference: Option<String> => r#""b.example.com:8883""#;
+        /// Which member of a shared subscription gets a message: each in turn, as far as it keeps up
+        /// (`fair`), or always the same one for a topic as long as it is there (`sticky`).
+        shared_choice: SharedChoice = r#""fair""# => r#""sticky""#;
+        /// How often the topics below $SYS are published anew, at least 1s. 0s: they don't exist.
+        sys_interval: Span = r#""10s""# => r#""1m""#;
     }
 }
 

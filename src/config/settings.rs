@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use wharfmq_base::{ByteSize, Millis};
 
-pub use super::fields::{ClientAuth, Groups, Identity, LogFormat, Nack, Overflow, Share, StoreKind, Sync};
+pub use super::fields::{
+    ClientAuth, Groups, Identity, LogFormat, Nack, Overflow, Share, SharedChoice, StoreKind, Sync,
+};
 pub use super::listener::Listener;
 
 /// Everything the broker needs to know to start.
@@ -33,6 +35,8 @@ pub struct Settings {
     pub forwards: Vec<ForwardSettings>,
     /// Bounds.
     pub limits: Limits,
+    /// What MQTT clients are offered.
+    pub mqtt: Mqtt,
     /// The log.
     pub log: Log,
 }
@@ -148,6 +152,41 @@ pub struct Limits {
     pub max_transaction_bytes: ByteSize,
     /// How long a transaction may stay open.
     pub transaction_timeout: Millis,
+}
+
+/// What MQTT clients are offered, and bounds on each of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mqtt {
+    /// Messages on their way to a client, at least 1.
+    pub max_inflight: u16,
+    /// Messages of a client that are not answered, at least 1.
+    pub receive_maximum: u16,
+    /// Messages that wait for a session, at least 1.
+    pub max_queued_messages: Option<u64>,
+    /// Messages a second from a client, at least 1.
+    pub max_publish_rate: Option<u32>,
+    /// Subscriptions of a client, at least 1.
+    pub max_subscriptions: u32,
+    /// Levels of a topic or filter, at least 1.
+    pub max_topic_levels: u16,
+    /// Bytes of a topic or filter, at least 1.
+    pub max_topic_length: u16,
+    /// Topic aliases in each direction.
+    pub topic_aliases: u16,
+    /// The longest keep-alive, in whole seconds.
+    pub max_keep_alive: Option<u16>,
+    /// The longest life of a session after its connection.
+    pub max_session_expiry: Option<Millis>,
+    /// Whether payloads that say they are UTF-8 are checked.
+    pub check_payload_format: bool,
+    /// Where clients are told to expect answers, `%c` for the client id; empty for nothing.
+    pub response_topic: String,
+    /// Where clients are sent when the broker stops.
+    pub server_reference: Option<String>,
+    /// Which member of a shared subscription gets a message.
+    pub shared_choice: SharedChoice,
+    /// How often `$SYS` is published; 0: never.
+    pub sys_interval: Millis,
 }
 
 /// The log.

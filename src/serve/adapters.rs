@@ -7,12 +7,13 @@ use crate::adapters::mqtt::{MqttOptions, MqttSession};
 use crate::adapters::stomp::{StompOptions, StompSession};
 use crate::broker::{Broker, Now, Peer, Port};
 use crate::config::Settings;
+use crate::config::settings::{Mqtt, SharedChoice};
 use crate::net::{Proto, Sessions};
 
 /// Makes sessions of every protocol the broker speaks.
 pub(super) struct Adapters {
     broker: Arc<Broker>,
-    mqtt: MqttOptions,
+    mqtt: Arc<MqttOptions>,
     stomp: StompOptions,
 }
 
@@ -25,11 +26,7 @@ impl Adapters {
             max_frame_before_login: before_login as usize,
             ..StompOptions::default()
         };
-        Self {
-            broker,
-            mqtt: MqttOptions { max_packet: max_frame, max_packet_before_login: before_login },
-            stomp,
-        }
+        Self { broker, mqtt: Arc::new(mqtt(&settings.mqtt, max_frame, before_login)), stomp }
     }
 }
 
@@ -40,8 +37,28 @@ impl Sessions for Adapters {
 
     fn session(&self, proto: Proto, _peer: &Peer) -> Box<dyn Session> {
         match proto {
-            Proto::Mqtt => Box::new(MqttSession::new(self.mqtt)),
+            Proto::Mqtt => Box::new(MqttSession::new(Arc::clone(&self.mqtt))),
             Proto::Stomp => Box::new(StompSession::new(self.stomp)),
         }
+    }
+}
+
+fn mqtt(settings: &Mqtt, max_packet: u32, max_packet_before_login: u32) -> MqttOptions {
+    MqttOptions {
+        max_packet,
+        max_packet_before_login,
+        max_inflight: settings.max_inflight,
+        receive_maximum: settings.receive_maximum,
+        max_publish_rate: settings.max_publish_rate,
+        max_subscriptions: settings.max_subscriptions as usize,
+        max_topic_levels: settings.max_topic_levels.into(),
+        max_topic_length: settings.max_topic_length.into(),
+        topic_aliases: settings.topic_aliases,
+        max_keep_alive: settings.max_keep_alive,
+        max_session_expiry: settings.max_session_expiry,
+        check_payload_format: settings.check_payload_format,
+        response_topic: settings.response_topic.as_str().into(),
+        server_reference: settings.server_reference.as_deref().map(Into::into),
+        shared_sticky: settings.shared_choice == SharedChoice::Sticky,
     }
 }

@@ -14,7 +14,7 @@ use wharfmq_mqtt::{
 
 use super::flights::Flights;
 use super::will::StoredWill;
-use super::{ALIASES_MAX, Close, MqttSession, Open, Phase, Progress, QUEUE_SUB, WINDOW_MAX};
+use super::{Close, MqttOptions, MqttSession, Open, Phase, Progress, QUEUE_SUB};
 use crate::adapters::destination::mqtt_address;
 use crate::adapters::routes::Routes;
 use crate::broker::{Claim, EXPIRY_KEY, Port};
@@ -50,7 +50,7 @@ impl MqttSession {
     pub(super) fn on_connect(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
         let (len, arriving) = match decode_connect(input, self.options.max_packet_before_login) {
             Ok(None) => return Ok(Progress::NeedInput),
-            Ok(Some(decoded)) => (decoded.len, Arriving::new(&decoded.packet, port)),
+            Ok(Some(decoded)) => (decoded.len, Arriving::new(&decoded.packet, &self.options, port)),
             Err(error) => {
                 if let Some(refusal) = error.refusal() {
                     let version = error.version.unwrap_or(Version::V311);
@@ -107,13 +107,13 @@ impl MqttSession {
     /// The client id is ours: answers CONNECT and takes up the session.
     fn arrive(&mut self, port: &mut Port) {
         if let Phase::Arriving(arriving) = std::mem::replace(&mut self.phase, Phase::Closed) {
-            self.phase = Phase::Open(Box::new(arriving.open(self.options.max_packet, port)));
+            self.phase = Phase::Open(Box::new(arriving.open(&self.options, port)));
         }
     }
 }
 
 impl Arriving {
-    fn new(connect: &Connect<'_>, port: &Port) -> Result<Self, (Version, Reason)> {
+    fn new(connect: &Connect<'_>, options: &MqttOptions, port: &Port) -> Result<Self, (Version, Reason)> {
         let version = connect.version;
         let properties = connect.properties;
         let refused = |reason| Err((version, reason));
@@ -144,14 +144,17 @@ impl Arriving {
             clean_start: connect.clean_start,
             keep_alive: KeepAlive(connect.keep_alive),
             expiry,
-            window: properties.u16(PropertyId::ReceiveMaximum).unwrap_or(WINDOW_MAX).min(WINDOW_MAX),
+            window: properties
+                .u16(PropertyId::ReceiveMaximum)
+                .unwrap_or(options.max_inflight)
+                .min(options.max_inflight),
             client_max_packet: properties.u32(PropertyId::MaximumPacketSize).unwrap_or(u32::MAX),
             assigned,
             will: connect.will.as_ref().map(|will| Box::new(StoredWill::new(will, version))),
         })
     }
 
-    fn open(self, max_packet: u32, port: &mut Port) -> Open {
+    fn open(self, options: &Arc<MqttOptions>, port: &mut Port) -> Open {
         let name = self.client_id.clone();
         let mut found = port.find(Class::Session, &name);
         if let Some(cell) = &found {
@@ -170,11 +173,11 @@ impl Arriving {
             found => found,
         };
         let mut open = Open {
+            options: Arc::clone(options),
             version: self.version,
             client_id: self.client_id.clone(),
             keep_alive: self.keep_alive,
             heard: port.now.mono,
-            max_packet,
             client_max_packet: self.client_max_packet,
             window: self.window,
             answered: false,
@@ -185,7 +188,7 @@ impl Arriving {
             subs: Vec::new(),
             ids: PacketIds::default(),
             inbound: IdSet::new(),
-            aliases: InboundAliases::new(if self.version.is_v5() { ALIASES_MAX } else { 0 }),
+            aliases: InboundAliases::new(if self.version.is_v5() { options.topic_aliases } else { 0 }),
             cursor: 0,
             will: None,
             queue: None,
@@ -194,7 +197,7 @@ impl Arriving {
             retained: None,
             writing: None,
         };
-        self.answer(present, &mut open, kept.is_some(), max_packet, port);
+        self.answer(present, &mut open, kept.is_some(), port);
         open.will = self.will;
         if let Some(cell) = kept {
             open.take_up(&cell, present, port);
@@ -202,13 +205,13 @@ impl Arriving {
         open
     }
 
-    fn answer(&self, session_present: bool, open: &mut Open, stored: bool, max_packet: u32, port: &mut Port) {
+    fn answer(&self, session_present: bool, open: &mut Open, stored: bool, port: &mut Port) {
         let mut scratch = BytesMut::new();
         let mut writer = PropertyWriter::new(&mut scratch);
         if self.version.is_v5() {
             // None of these can fail: the values are in range and the texts short.
-            let _ = writer.put(PropertyId::MaximumPacketSize, Value::U32(max_packet));
-            let _ = writer.put(PropertyId::TopicAliasMaximum, Value::U16(ALIASES_MAX));
+            let _ = writer.put(PropertyId::MaximumPacketSize, Value::U32(open.options.max_packet));
+            let _ = writer.put(PropertyId::TopicAliasMaximum, Value::U16(open.options.topic_aliases));
             if self.assigned {
                 let _ = writer.put(PropertyId::AssignedClientIdentifier, Value::Text(&self.client_id));
             }

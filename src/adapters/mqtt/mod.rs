@@ -35,25 +35,67 @@ use crate::broker::{Consumer, Port};
 
 /// Output beyond which no more events are taken: the client reads slower than it is sent.
 const OUT_HIGH: usize = 256 * 1024;
-/// Messages in flight towards a client that named no receive maximum.
-const WINDOW_MAX: u16 = 1_000;
-/// Topic aliases a client may use.
-const ALIASES_MAX: u16 = 64;
-/// Subscriptions of one client.
-const SUBSCRIPTIONS_MAX: usize = 10_000;
 
 /// What the broker's configuration says of MQTT.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct MqttOptions {
     /// The largest packet accepted, in bytes.
     pub max_packet: u32,
     /// The largest packet accepted before CONNECT, in bytes.
     pub max_packet_before_login: u32,
+    /// Messages in flight towards a client that asks for no fewer, at least 1.
+    pub max_inflight: u16,
+    /// QoS 1 and 2 publications of a client that are not yet answered (3.2.2.3.3), at least 1.
+    pub receive_maximum: u16,
+    /// Publications of a client each second; `None` for any number.
+    pub max_publish_rate: Option<u32>,
+    /// Subscriptions of one client.
+    pub max_subscriptions: usize,
+    /// Levels of a topic name or filter.
+    pub max_topic_levels: usize,
+    /// Bytes of a topic name or filter.
+    pub max_topic_length: usize,
+    /// Topic aliases in each direction (3.2.2.3.8).
+    pub topic_aliases: u16,
+    /// The longest keep-alive, in seconds (3.2.2.3.14).
+    pub max_keep_alive: Option<u16>,
+    /// The longest session expiry interval (3.2.2.3.2).
+    pub max_session_expiry: Option<Millis>,
+    /// Whether a payload that says it is UTF-8 is checked (3.3.2.3.2).
+    pub check_payload_format: bool,
+    /// The response information of CONNACK, `%c` for the client id; empty for none (3.2.2.3.15).
+    pub response_topic: ByteString,
+    /// Where clients are sent when the broker stops (4.11).
+    pub server_reference: Option<ByteString>,
+    /// Whether a shared subscription gives all messages of a topic to one member.
+    pub shared_sticky: bool,
+}
+
+impl Default for MqttOptions {
+    fn default() -> Self {
+        Self {
+            max_packet: 16 << 20,
+            max_packet_before_login: 64 << 10,
+            max_inflight: 1_000,
+            receive_maximum: 1_000,
+            max_publish_rate: None,
+            max_subscriptions: 10_000,
+            max_topic_levels: 128,
+            max_topic_length: 65_535,
+            topic_aliases: 64,
+            max_keep_alive: None,
+            max_session_expiry: None,
+            check_payload_format: false,
+            response_topic: ByteString::from_static("response/%c"),
+            server_reference: None,
+            shared_sticky: false,
+        }
+    }
 }
 
 /// One MQTT client.
 pub struct MqttSession {
-    options: MqttOptions,
+    options: Arc<MqttOptions>,
     phase: Phase,
 }
 
@@ -68,12 +110,12 @@ enum Phase {
 
 /// The state of a connected client. Small while idle: what is rare is boxed or empty.
 struct Open {
+    options: Arc<MqttOptions>,
     version: Version,
     client_id: ByteString,
     keep_alive: KeepAlive,
     /// When something was last heard, on the monotonic clock.
     heard: Millis,
-    max_packet: u32,
     /// The largest packet the client takes.
     client_max_packet: u32,
     window: u16,
@@ -109,7 +151,7 @@ const QUEUE_SUB: SubTag = SubTag(u32::MAX);
 
 impl MqttSession {
     /// A session that waits for CONNECT.
-    pub const fn new(options: MqttOptions) -> Self {
+    pub const fn new(options: Arc<MqttOptions>) -> Self {
         Self { options, phase: Phase::New }
     }
 }
@@ -207,7 +249,7 @@ impl Open {
                 break Progress::More;
             }
             let rest = input.get(at..).unwrap_or_default();
-            let decoded = match decode(rest, self.version, Limits::from_client(self.max_packet)) {
+            let decoded = match decode(rest, self.version, Limits::from_client(self.options.max_packet)) {
                 Ok(Some(decoded)) => decoded,
                 Ok(None) => break Progress::NeedInput,
                 Err(error) => {
@@ -250,7 +292,7 @@ impl Open {
     }
 
     fn on_control(&mut self, frame: &[u8], port: &mut Port) -> Result<(), Close> {
-        let limits = Limits::from_client(self.max_packet);
+        let limits = Limits::from_client(self.options.max_packet);
         let Ok(Some(decoded)) = decode(frame, self.version, limits) else { return Ok(()) };
         match decoded.packet {
             Packet::Subscribe(subscribe) => self.on_subscribe(&subscribe, port),

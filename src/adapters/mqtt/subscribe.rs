@@ -13,7 +13,7 @@ use wharfmq_mqtt::{
 };
 
 use super::options::Subscription;
-use super::{Close, Open, SUBSCRIPTIONS_MAX};
+use super::{Close, Open};
 use crate::adapters::destination;
 use crate::broker::{Binding, Port};
 
@@ -91,7 +91,7 @@ impl Open {
         let sub = Subscription::new(filter, pattern, options, id);
         let known =
             self.subs.iter().position(|known| known.as_ref().is_some_and(|known| *known.filter == *filter));
-        if known.is_none() && self.subs.iter().flatten().count() >= SUBSCRIPTIONS_MAX {
+        if known.is_none() && self.subs.iter().flatten().count() >= self.options.max_subscriptions {
             return Err(Reason::QUOTA_EXCEEDED);
         }
         let slot = known.or_else(|| self.subs.iter().position(Option::is_none)).unwrap_or(self.subs.len());

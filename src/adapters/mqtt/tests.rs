@@ -6,7 +6,9 @@ use wharfmq_mqtt::{
 use super::*;
 use crate::adapters::testing::{TestBroker, TestClient};
 
-const OPTIONS: MqttOptions = MqttOptions { max_packet: 16 << 20, max_packet_before_login: 64 * 1024 };
+fn options() -> Arc<MqttOptions> {
+    Arc::new(MqttOptions::default())
+}
 
 struct Client {
     version: Version,
@@ -34,7 +36,7 @@ impl Client {
         };
         let mut bytes = BytesMut::new();
         encode::connect(&mut bytes, &connect).unwrap();
-        let mut client = Self { version, inner: on.client(MqttSession::new(OPTIONS)), early: Vec::new() };
+        let mut client = Self { version, inner: on.client(MqttSession::new(options())), early: Vec::new() };
         let out = client.inner.send(on, &bytes);
         let packets = client.all(&out);
         let Packet::Connack(Connack { session_present, code, .. }) = packets[0] else { panic!("{out:?}") };
@@ -233,7 +235,7 @@ fn a_will_is_published_unless_taken_away() {
         };
         let mut bytes = BytesMut::new();
         encode::connect(&mut bytes, &connect).unwrap();
-        let mut dying = on.client(MqttSession::new(OPTIONS));
+        let mut dying = on.client(MqttSession::new(options()));
         dying.send(&on, &bytes);
         if goodbye {
             dying.send(&on, &[0xE0, 0]);
@@ -251,7 +253,7 @@ fn a_will_is_published_unless_taken_away() {
 fn a_newcomer_takes_the_client_id_over() {
     let on = TestBroker::new();
     let (mut old, _) = Client::connect_as(&on, Version::V5, "same", true);
-    let mut new = on.client(MqttSession::new(OPTIONS));
+    let mut new = on.client(MqttSession::new(options()));
     let connect = [0x10, 16, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, 4, b's', b'a', b'm', b'e'];
     assert!(new.send(&on, &connect).is_empty());
     assert_eq!(old.turn(&on), [0xE0, 1, 0x8E]);
@@ -279,7 +281,7 @@ fn a_full_window_holds_deliveries_until_they_are_acknowledged() {
         from.publish(&on, "q", Qos::AtLeastOnce, false, n, "x");
     }
     let out = to.turn(&on);
-    assert_eq!(to.published(&out).len(), usize::from(WINDOW_MAX));
+    assert_eq!(to.published(&out).len(), usize::from(options().max_inflight));
     let out = to.ack(&on, AckKind::Puback, PacketId::MIN);
     assert_eq!(to.published(&out).len(), 1);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::adapters::mqtt::{MqttOptions, MqttSession};
 
 fn mqtt(bench: &Bench, version: u8) -> Client<'_> {
-    let options = MqttOptions { max_packet: 1 << 20, max_packet_before_login: 1 << 16 };
+    let options = std::sync::Arc::new(MqttOptions::default());
     let mut client = bench.client(MqttSession::new(options));
     let mut connect = vec![0x10, 0, 0, 4, b'M', b'Q', b'T', b'T', version, 2, 0, 0];
     if version == 5 {

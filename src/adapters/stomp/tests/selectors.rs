@@ -175,7 +175,7 @@ fn a_selector_that_is_wrong_is_refused() {
 fn properties_of_mqtt_publishers_are_selected_by() {
     use crate::adapters::mqtt::{MqttOptions, MqttSession};
     let bench = Bench::new();
-    let options = MqttOptions { max_packet: 1 << 20, max_packet_before_login: 1 << 16 };
+    let options = std::sync::Arc::new(MqttOptions::default());
     let mut publisher = bench.client(MqttSession::new(options));
     publisher.say(b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02me");
     publisher.take();
