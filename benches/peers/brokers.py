@@ -11,6 +11,10 @@ from pathlib import Path
 
 START_SECONDS = 90
 STOP_SECONDS = 20
+CERTIFICATES = Path(__file__).resolve().parents[2] / "certs-dev"
+AUTHORITY = CERTIFICATES / "ca.pem"
+CERTIFICATE = CERTIFICATES / "server.pem"
+KEY = CERTIFICATES / "server.key"
 
 
 class Unavailable(Exception):
@@ -114,7 +118,7 @@ def end_group(process):
 
 class WharfMQ(Broker):
     name = "wharfmq"
-    speaks = ("mqtt", "stomp")
+    speaks = ("mqtt", "mqtts", "stomp")
     binary = None
     extra = ()
 
@@ -129,7 +133,9 @@ class WharfMQ(Broker):
     def command(self):
         listen = [part for scheme, port in self.ports.items()
                   for part in ("--listen", f"{scheme}://127.0.0.1:{port}")]
-        return [self.binary, *listen, "--data-dir", self.directory / "data", *self.extra], {}
+        config = self.directory / "wharfmq.toml"
+        config.write_text(f'[tls.default]\ncertificate = "{CERTIFICATE}"\nkey = "{KEY}"\n')
+        return [self.binary, "--config", config, *listen, "--data-dir", self.directory / "data", *self.extra], {}
 
 
 class Bare(Broker):
@@ -144,6 +150,7 @@ class Bare(Broker):
 
 class Mosquitto(Broker):
     name = "mosquitto"
+    speaks = ("mqtt", "mqtts")
     packages = ("mosquitto",)
 
     @classmethod
@@ -157,14 +164,46 @@ class Mosquitto(Broker):
     def command(self):
         config = self.directory / "mosquitto.conf"
         config.write_text(
-            f"listener {self.ports['mqtt']} 127.0.0.1\n"
             "allow_anonymous true\n"
             "persistence false\n"
             "set_tcp_nodelay true\n"
             "max_inflight_messages 1000\n"
             "max_queued_messages 1000000\n"
-            "log_dest none\n")
+            "log_dest none\n"
+            f"listener {self.ports['mqtt']} 127.0.0.1\n"
+            f"listener {self.ports['mqtts']} 127.0.0.1\n"
+            f"certfile {CERTIFICATE}\n"
+            f"keyfile {KEY}\n")
         return [shutil.which("mosquitto", path=system_path()), "-c", config], {}
+
+
+class FlashMQ(Broker):
+    """Not in Debian: built from its source beforehand."""
+
+    name = "flashmq"
+    speaks = ("mqtt", "mqtts")
+
+    @classmethod
+    def missing(cls):
+        return None if shutil.which("flashmq", path=system_path()) else "no flashmq in the PATH: build it from its source"
+
+    @classmethod
+    def version(cls):
+        return first_number(shutil.which("flashmq", path=system_path()), "--version")
+
+    def command(self):
+        listener = "listen {{\n protocol mqtt\n port {}\n inet_protocol ip4\n inet4_bind_address 127.0.0.1\n {}\n}}\n"
+        config = self.directory / "flashmq.conf"
+        config.write_text(
+            "allow_anonymous true\n"
+            f"storage_dir {self.directory}\n"
+            f"log_file {self.directory}/flashmq.log\n"
+            "log_level error\n"
+            "max_qos_msg_pending_per_client 65535\n"
+            "max_qos_bytes_pending_per_client 1000000000\n"
+            + listener.format(self.ports["mqtt"], "")
+            + listener.format(self.ports["mqtts"], f"fullchain {CERTIFICATE}\n privkey {KEY}"))
+        return [shutil.which("flashmq", path=system_path()), "-c", config], {}
 
 
 class RabbitMQ(Broker):
@@ -266,7 +305,7 @@ class ActiveMQ(Broker):
                 "start", f"xbean:file:{self.directory}/activemq.xml"], {}
 
 
-ALL = {broker.name: broker for broker in (WharfMQ, Bare, Mosquitto, RabbitMQ, ActiveMQ)}
+ALL = {broker.name: broker for broker in (WharfMQ, Bare, Mosquitto, FlashMQ, RabbitMQ, ActiveMQ)}
 
 
 def install(names):

@@ -3,7 +3,13 @@
 from dataclasses import dataclass, field
 
 STOMP = ("wharfmq", "rabbitmq", "activemq")
-MQTT = ("wharfmq", "mosquitto", "rabbitmq", "activemq")
+MQTT = ("wharfmq", "mosquitto", "flashmq", "rabbitmq", "activemq")
+#: Those that have all of MQTT 5 and TLS here.
+FULL = ("wharfmq", "mosquitto", "flashmq")
+
+
+#: The encrypted listener, whichever broker it is.
+ALWAYS_TLS = dict.fromkeys(FULL, "mqtts")
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,25 @@ ALL = {scenario.name: scenario for scenario in (
          "--qos", "1", "--window", "100"),
     mqtt("qos1-8to8", "MQTT QoS 1, eight pairs, 100 in flight each, 64 bytes",
          "--qos", "1", "--window", "100", "--clients", "8"),
+    mqtt("qos2-1to1", "MQTT QoS 2, one to one, 100 in flight, 64 bytes",
+         "--qos", "2", "--window", "100", brokers=FULL),
+    mqtt("shared-2to4", "MQTT QoS 0, two publishers to one shared subscription of four members, 64 bytes",
+         "--qos", "0", "--topics", "shared", "--clients", "2", "--members", "4", "--ahead", "20000", brokers=FULL),
+    mqtt("shared-qos1-2to4", "the same with QoS 1, 100 in flight each",
+         "--qos", "1", "--window", "100", "--topics", "shared", "--clients", "2", "--members", "4", brokers=FULL),
     mqtt("fanout-100", "MQTT QoS 0, one publisher to 100 subscribers, 64 bytes",
          "--qos", "0", "--topics", "fan-out", "--clients", "100", "--ahead", "1000",
          brokers=(*MQTT, "bare"), unit="delivery"),
-    mqtt("latency-5k", "MQTT QoS 1, one to one, 5,000 a second by the clock, 64 bytes",
-         "--qos", "1", "--window", "1000", "--rate", "5000"),
+    mqtt("fanin-100", "MQTT QoS 0, 100 publishers to one subscriber, 64 bytes",
+         "--qos", "0", "--topics", "fan-in", "--clients", "100", "--ahead", "1000", brokers=(*MQTT, "bare")),
+    mqtt("tls-1k", "MQTT QoS 0, one to one over TLS 1.3 (AES-256-GCM), 1 KiB",
+         "--qos", "0", "--size", "1024", "--ahead", "2000", brokers=FULL, listener=ALWAYS_TLS),
+    mqtt("others-200k", "MQTT QoS 0, four pairs with 1,000 topics each, beside 200,000 subscriptions of others, 64 bytes",
+         "--qos", "0", "--clients", "4", "--spread", "1000", "--others", "200000", "--ahead", "5000", brokers=FULL),
+    mqtt("latency-10k", "MQTT QoS 1, one to one, 10,000 a second by the clock, 64 bytes",
+         "--qos", "1", "--window", "1000", "--rate", "10000"),
+    mqtt("latency-10k-qos0", "the same with QoS 0",
+         "--qos", "0", "--rate", "10000", brokers=FULL),
     stomp("stomp-receipt-16", "STOMP, 16 producers that wait for each receipt, 4 consumers, persistent, 1 KiB",
           "--producers", "16", "--consumers", "4", "--window", "1"),
     stomp("stomp-window-100", "STOMP, 16 producers with 100 receipts outstanding, 4 consumers, persistent, 1 KiB",

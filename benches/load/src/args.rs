@@ -48,6 +48,9 @@ pub(crate) struct Broker {
     pub(crate) user: Option<String>,
     #[arg(long, requires = "user")]
     pub(crate) password: Option<String>,
+    /// Speak TLS 1.3, and trust the authority of this certificate
+    #[arg(long, value_name = "PEM")]
+    pub(crate) tls: Option<PathBuf>,
     /// Processes whose CPU time and memory are counted
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub(crate) broker_pid: Vec<u32>,
@@ -100,6 +103,8 @@ pub(crate) enum Topics {
     FanOut,
     /// All publishers, one subscriber
     FanIn,
+    /// All publishers, the members of one shared subscription
+    Shared,
 }
 
 #[derive(Debug, clap::Args)]
@@ -110,9 +115,18 @@ pub(crate) struct MqttPubsub {
     pub(crate) pace: Pace,
     #[arg(long, value_enum, default_value_t = Topics::OneToOne)]
     pub(crate) topics: Topics,
-    /// Pairs, subscribers of the fan-out, or publishers of the fan-in
+    /// Pairs, subscribers of the fan-out, or publishers of the fan-in and of the shared subscription
     #[arg(long, default_value_t = 1)]
     pub(crate) clients: usize,
+    /// Members of the shared subscription
+    #[arg(long, default_value_t = 1)]
+    pub(crate) members: usize,
+    /// Topics that each publisher uses in turn, at most 10,000; its subscriber has a wildcard for them
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) spread: Option<u32>,
+    /// Subscriptions of other clients, exact and with wildcards, that match nothing of the load
+    #[arg(long, default_value_t = 0)]
+    pub(crate) others: usize,
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub(crate) qos: u8,
     /// Speak MQTT 5.0 instead of 3.1.1

@@ -245,8 +245,13 @@ impl Engine {
     }
 
     fn receive(&mut self, token: usize, now: u64) -> Result<()> {
+        while self.receive_once(token, now)? {}
+        Ok(())
+    }
+
+    fn receive_once(&mut self, token: usize, now: u64) -> Result<bool> {
         let link = &mut self.links[token];
-        link.read()?;
+        let again = link.read()?;
         let (ledgers, totals) = (&mut self.ledgers, &mut self.totals);
         let watch = link.scan(|flow, order, ledger| Watch {
             flow,
@@ -257,7 +262,7 @@ impl Engine {
             same: (0, 0),
         })?;
         watch.end();
-        Ok(())
+        Ok(again)
     }
 
     fn mark(&self) -> Mark {

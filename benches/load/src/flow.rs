@@ -115,7 +115,7 @@ mod tests {
 
     fn flow(window: Option<u32>, rate: Option<f64>) -> Flow {
         let frame = Stamp { run: 0, producer: 0, seq: 0, sent: 0 }.payload(64);
-        Flow::new(Template { frame, payload_at: 0, id_at: IdAt::None }, 0, window, rate, 0)
+        Flow::new(Template { frame, payload_at: 0, id_at: IdAt::None, spread: None }, 0, window, rate, 0)
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! How much memory a broker takes for connections that do nothing.
 
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -8,10 +7,10 @@ use serde::Serialize;
 use crate::args::MqttIdle;
 use crate::clock::{nanos, seconds};
 use crate::fault::{Doing, Fault, Result};
-use crate::link::open;
 use crate::mqtt::Dialect;
 use crate::process::Probe;
 use crate::report::print_json;
+use crate::stream::{Dial, Stream};
 
 /// Connections opened and closed before the first reading, so that what a broker allocates once is not counted.
 const WARM: usize = 50;
@@ -63,21 +62,22 @@ pub(crate) fn run(mode: &MqttIdle, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn connect(mode: &MqttIdle, name: &str, count: usize) -> Result<Vec<TcpStream>> {
+fn connect(mode: &MqttIdle, name: &str, count: usize) -> Result<Vec<Stream>> {
     let dialect = Dialect { v5: mode.v5, login: mode.broker.login() };
+    let dial = Dial::new(mode.broker.connect, mode.broker.tls.as_deref())?;
     let id = std::process::id();
     let one = |at| {
-        let mut stream = open(mode.broker.connect)?;
+        let mut stream = dial.open()?;
         dialect.connect(&mut stream, &format!("idle-{id}-{name}{at}"))?;
         dialect.subscribe(&mut stream, &format!("idle/{id}/{name}{at}"), 0)?;
-        stream.set_nonblocking(true).doing(|| "set non-blocking".to_owned())?;
+        stream.socket().set_nonblocking(true).doing(|| "set non-blocking".to_owned())?;
         Ok(stream)
     };
     (0..count).map(one).collect()
 }
 
-fn is_closed(stream: &TcpStream) -> bool {
-    !matches!(stream.peek(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+fn is_closed(stream: &Stream) -> bool {
+    !matches!(stream.socket().peek(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 /// Lets time pass: here it is what the measurement consists of.

@@ -4,7 +4,6 @@
 //! and the broker read on one machine. What the broker takes to accept a message counts as lateness too.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
@@ -13,10 +12,10 @@ use serde::Serialize;
 use crate::args::{Part, StompLater};
 use crate::clock::seconds;
 use crate::fault::{Doing, Fault, Result};
-use crate::link::open;
 use crate::process::Probe;
 use crate::report::{Latency, histogram, print_json};
 use crate::stomp::{self, Ack, Stomp};
+use crate::stream::{Dial, Stream};
 use crate::wire::Seen;
 
 /// Messages that one receipt confirms.
@@ -101,7 +100,7 @@ impl Late {
 
 /// Sends all messages; how many were taken in a second.
 fn fill(mode: &StompLater) -> Result<f64> {
-    let mut stream = open(mode.broker.connect)?;
+    let mut stream = Dial::new(mode.broker.connect, mode.broker.tls.as_deref())?.open()?;
     stomp::connect(&mut stream, mode.broker.login())?;
     let started = wall();
     let first = started + Duration::from_nanos(seconds(mode.lead)).as_micros() as u64;
@@ -146,12 +145,12 @@ impl Seen for Confirmed {
 }
 
 struct Consumer {
-    stream: TcpStream,
+    stream: Stream,
 }
 
 impl Consumer {
     fn subscribe(mode: &StompLater) -> Result<Self> {
-        let mut stream = open(mode.broker.connect)?;
+        let mut stream = Dial::new(mode.broker.connect, mode.broker.tls.as_deref())?.open()?;
         stomp::connect(&mut stream, mode.broker.login())?;
         let frame = stomp::subscribe(&mode.destination, Ack::Auto, 10_000, None);
         stream.write_all(&frame).doing(|| "subscribe".to_owned())?;
@@ -161,7 +160,7 @@ impl Consumer {
     /// Takes all messages, or gives up once none has come for too long.
     fn drain(mut self, mode: &StompLater) -> Result<Tally> {
         let patience = Duration::from_nanos(seconds(mode.lead + mode.spread + mode.patience));
-        self.stream.set_read_timeout(Some(patience)).doing(|| "set a time-out".to_owned())?;
+        self.stream.socket().set_read_timeout(Some(patience)).doing(|| "set a time-out".to_owned())?;
         let (mut input, mut scan) = (Reader::default(), Stomp::new(Ack::Auto));
         let mut tally = Tally::new(mode.count)?;
         while tally.distinct < mode.count {
@@ -171,7 +170,7 @@ impl Consumer {
                 Err(fault) => return Err(fault),
             }
             let patience = Duration::from_nanos(seconds(mode.patience));
-            self.stream.set_read_timeout(Some(patience)).doing(|| "set a time-out".to_owned())?;
+            self.stream.socket().set_read_timeout(Some(patience)).doing(|| "set a time-out".to_owned())?;
         }
         Ok(tally)
     }
@@ -227,7 +226,7 @@ struct Reader {
 
 impl Reader {
     /// One read, and a look at what it completed.
-    fn read(&mut self, stream: &mut TcpStream, scan: &mut Stomp, seen: &mut impl Seen) -> Result<()> {
+    fn read(&mut self, stream: &mut Stream, scan: &mut Stomp, seen: &mut impl Seen) -> Result<()> {
         self.input.resize(BUFFER, 0);
         let free = self.input.get_mut(self.filled..).unwrap_or_default();
         if free.is_empty() {

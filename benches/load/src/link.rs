@@ -1,12 +1,12 @@
 //! One connection of a load: non-blocking, with whole blocks written and large reads scanned in place.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::fault::{Doing, Fault, Result};
 use crate::flow::Flow;
 use crate::poll::Poll;
+use crate::stream::Stream;
 use crate::wire::{Seen, Wire};
 
 /// No more is read while this much of our own answers waits to be written.
@@ -18,18 +18,9 @@ const BLOCKS_PER_TURN: usize = 4;
 /// How long a broker may be silent before a connection is closed on it.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Opens a connection whose blocking calls give up after ten seconds.
-pub(crate) fn open(address: SocketAddr) -> Result<TcpStream> {
-    let doing = || format!("connect to {address}");
-    let stream = TcpStream::connect_timeout(&address, Duration::from_secs(10)).doing(doing)?;
-    stream.set_nodelay(true).doing(doing)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).doing(doing)?;
-    Ok(stream)
-}
-
 /// A connection and both its directions.
 pub(crate) struct Link {
-    stream: TcpStream,
+    stream: Stream,
     wire: Wire,
     input: Vec<u8>,
     filled: usize,
@@ -46,8 +37,8 @@ pub(crate) struct Link {
 
 impl Link {
     /// `first` is written before anything else. `buffer` bytes must hold the largest frame.
-    pub(crate) fn new(stream: TcpStream, wire: Wire, first: Vec<u8>, buffer: usize) -> Result<Self> {
-        stream.set_nonblocking(true).doing(|| "set non-blocking".to_owned())?;
+    pub(crate) fn new(stream: Stream, wire: Wire, first: Vec<u8>, buffer: usize) -> Result<Self> {
+        stream.socket().set_nonblocking(true).doing(|| "set non-blocking".to_owned())?;
         Ok(Self {
             stream,
             wire,
@@ -66,8 +57,8 @@ impl Link {
         poll.add(&self.stream, token)
     }
 
-    /// One read; the caller then scans.
-    pub(crate) fn read(&mut self) -> Result<()> {
+    /// One read; the caller then scans. Answers whether to read again before the next poll.
+    pub(crate) fn read(&mut self) -> Result<bool> {
         if self.filled == self.input.len() {
             return Fault::broken("a frame is larger than the read buffer");
         }
@@ -75,9 +66,9 @@ impl Link {
             Ok(0) => Fault::broken("the broker closed a connection"),
             Ok(bytes) => {
                 self.filled += bytes;
-                Ok(())
+                Ok(self.stream.keeps_input())
             }
-            Err(error) if is_transient(&error) => Ok(()),
+            Err(error) if is_transient(&error) => Ok(false),
             Err(error) => Err(error).doing(|| "read".to_owned()),
         }
     }
@@ -116,9 +107,10 @@ impl Link {
             return Ok(());
         }
         let (last, answer) = self.wire.farewell();
-        self.stream.set_nonblocking(false)?;
-        self.stream.set_read_timeout(Some(FAREWELL))?;
-        self.stream.set_write_timeout(Some(FAREWELL))?;
+        let socket = self.stream.socket();
+        socket.set_nonblocking(false)?;
+        socket.set_read_timeout(Some(FAREWELL))?;
+        socket.set_write_timeout(Some(FAREWELL))?;
         self.stream.write_all(&self.reply[self.replied..])?;
         self.stream.write_all(last)?;
         let mut tail = Vec::new();
@@ -149,13 +141,20 @@ impl Link {
         }
         self.reply.clear();
         self.replied = 0;
-        self.flow.as_mut().map_or(Ok(true), |flow| write_block(&mut self.stream, flow))
+        let written = self.flow.as_mut().map_or(Ok(true), |flow| write_block(&mut self.stream, flow))?;
+        if written && self.stream.holds_output() {
+            // What it can't write now it says by `holds_output`.
+            let _ = self.stream.flush();
+        }
+        Ok(written)
     }
 
     /// Tells the poll what this link waits for, if that has changed.
     pub(crate) fn settle_interest(&mut self, poll: &Poll, token: usize) -> Result<()> {
         let waiting = self.reply.len() - self.replied;
-        let blocked = waiting > 0 || self.flow.as_ref().is_some_and(|flow| !flow.block.unsent().is_empty());
+        let blocked = waiting > 0
+            || self.stream.holds_output()
+            || self.flow.as_ref().is_some_and(|flow| !flow.block.unsent().is_empty());
         let interest = (waiting < REPLY_LIMIT, blocked);
         if interest != self.interest {
             poll.want(&self.stream, token, interest.0, interest.1)?;
@@ -166,7 +165,7 @@ impl Link {
 }
 
 /// `false` if the socket takes no more.
-fn write_block(stream: &mut TcpStream, flow: &mut Flow) -> Result<bool> {
+fn write_block(stream: &mut Stream, flow: &mut Flow) -> Result<bool> {
     while !flow.block.unsent().is_empty() {
         match write(stream, flow.block.unsent())? {
             0 => return Ok(false),
@@ -177,7 +176,7 @@ fn write_block(stream: &mut TcpStream, flow: &mut Flow) -> Result<bool> {
 }
 
 /// Bytes written, 0 if the socket takes none now.
-fn write(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
+fn write(stream: &mut Stream, bytes: &[u8]) -> Result<usize> {
     match stream.write(bytes) {
         Ok(written) => Ok(written),
         Err(error) if is_transient(&error) => Ok(0),

@@ -27,6 +27,8 @@ mod link;
 #[cfg(target_os = "linux")]
 mod mqtt;
 #[cfg(target_os = "linux")]
+mod others;
+#[cfg(target_os = "linux")]
 mod poll;
 #[cfg(target_os = "linux")]
 mod process;
@@ -40,6 +42,8 @@ mod scenario;
 mod stamp;
 #[cfg(target_os = "linux")]
 mod stomp;
+#[cfg(target_os = "linux")]
+mod stream;
 #[cfg(target_os = "linux")]
 mod template;
 #[cfg(target_os = "linux")]

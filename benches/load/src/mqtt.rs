@@ -1,10 +1,9 @@
 //! As much MQTT 3.1.1 and 5.0 as a load needs: a few packets written once, and a scan that copies nothing.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 
 use crate::fault::{Doing, Fault, Result};
-use crate::template::{IdAt, Template};
+use crate::template::{IdAt, SPREAD_DIGITS, Spread, Template};
 use crate::wire::Seen;
 
 const PUBLISH: u8 = 3;
@@ -25,7 +24,7 @@ pub(crate) struct Dialect<'a> {
 
 impl Dialect<'_> {
     /// CONNECT with a clean session and no keep-alive, waiting for the CONNACK.
-    pub(crate) fn connect(self, stream: &mut TcpStream, client_id: &str) -> Result<()> {
+    pub(crate) fn connect(self, stream: &mut (impl Read + Write), client_id: &str) -> Result<()> {
         let mut body = Vec::new();
         put_text(&mut body, "MQTT");
         body.push(if self.v5 { 5 } else { 4 });
@@ -46,11 +45,23 @@ impl Dialect<'_> {
     }
 
     /// SUBSCRIBE to one filter, waiting for the SUBACK.
-    pub(crate) fn subscribe(self, stream: &mut TcpStream, filter: &str, qos: u8) -> Result<()> {
+    pub(crate) fn subscribe(self, stream: &mut (impl Read + Write), filter: &str, qos: u8) -> Result<()> {
+        self.subscribe_all(stream, std::iter::once(filter), qos)
+    }
+
+    /// SUBSCRIBE to several filters with one packet, waiting for the SUBACK.
+    pub(crate) fn subscribe_all<'f>(
+        self,
+        stream: &mut (impl Read + Write),
+        filters: impl Iterator<Item = &'f str>,
+        qos: u8,
+    ) -> Result<()> {
         let mut body = vec![0, 1];
         self.no_properties(&mut body);
-        put_text(&mut body, filter);
-        body.push(qos);
+        for filter in filters {
+            put_text(&mut body, filter);
+            body.push(qos);
+        }
         send(stream, &packet(0x82, &body))?;
         match expect(stream, 9)?.last() {
             Some(&granted) if granted == qos => Ok(()),
@@ -58,10 +69,12 @@ impl Dialect<'_> {
         }
     }
 
-    /// PUBLISH with the payload given.
-    pub(crate) fn publish(self, topic: &str, qos: u8, payload: &[u8]) -> Template {
+    /// PUBLISH with the payload given; `among` topics take turns, told apart by digits added to `topic`.
+    pub(crate) fn publish(self, topic: &str, among: Option<u32>, qos: u8, payload: &[u8]) -> Template {
         let mut body = Vec::new();
-        put_text(&mut body, topic);
+        let digits = if among.is_some() { "0".repeat(SPREAD_DIGITS) } else { String::new() };
+        put_text(&mut body, &format!("{topic}{digits}"));
+        let digits_in_body = body.len() - digits.len();
         let id_in_body = body.len();
         if qos > 0 {
             body.extend([0, 1]);
@@ -72,7 +85,12 @@ impl Dialect<'_> {
         let frame = packet(0x30 | qos << 1, &body);
         let head = frame.len() - body.len();
         let id_at = if qos > 0 { IdAt::Packet(head + id_in_body) } else { IdAt::None };
-        Template { payload_at: head + payload_in_body, id_at, frame }
+        Template {
+            payload_at: head + payload_in_body,
+            id_at,
+            spread: among.map(|among| Spread { at: head + digits_in_body, among }),
+            frame,
+        }
     }
 
     fn no_properties(self, body: &mut Vec<u8>) {
@@ -181,12 +199,12 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
-fn send(stream: &mut TcpStream, bytes: &[u8]) -> Result<()> {
+fn send(stream: &mut impl Write, bytes: &[u8]) -> Result<()> {
     stream.write_all(bytes).doing(|| "write while connecting".to_owned())
 }
 
 /// Reads one packet, which must be of type `kind`, byte-exact: nothing behind it is taken from the socket.
-fn expect(stream: &mut TcpStream, kind: u8) -> Result<Vec<u8>> {
+fn expect(stream: &mut impl Read, kind: u8) -> Result<Vec<u8>> {
     let mut read =
         |buffer: &mut [u8]| stream.read_exact(buffer).doing(|| format!("wait for packet type {kind}"));
     let mut head = vec![0; 2];
@@ -220,7 +238,7 @@ mod tests {
     fn finds_the_payload_of_what_it_publishes() {
         for v5 in [false, true] {
             for qos in 0..=2 {
-                let template = Dialect { v5, login: None }.publish("a/b", qos, &[7; 200]);
+                let template = Dialect { v5, login: None }.publish("a/b", None, qos, &[7; 200]);
                 assert_eq!(&template.frame[template.payload_at..], &[7; 200]);
                 let (taken, reply, noted) = scan(v5, &template.frame);
                 assert_eq!(taken, template.frame.len());
@@ -233,7 +251,7 @@ mod tests {
 
     #[test]
     fn waits_for_the_rest_at_every_cut() {
-        let frame = Dialect { v5: false, login: None }.publish("a/b", 1, &[7; 200]).frame;
+        let frame = Dialect { v5: false, login: None }.publish("a/b", None, 1, &[7; 200]).frame;
         for cut in 0..frame.len() {
             assert_eq!(scan(false, &frame[..cut]), (0, vec![], Noted::default()));
         }

@@ -6,13 +6,14 @@ use crate::engine::{Engine, Expected, Plan, Span};
 use crate::fault::{Fault, Result};
 use crate::flow::Flow;
 use crate::ledger::Ledger;
-use crate::link::{Link, open};
+use crate::link::Link;
 use crate::mqtt::{Dialect, Mqtt};
 use crate::process::Probe;
 use crate::stamp::Stamp;
 use crate::stomp::{self, Ack, Stomp};
+use crate::stream::Dial;
 use crate::wire::Wire;
-use crate::{fsync, idle, later, relay};
+use crate::{fsync, idle, later, others, relay};
 
 /// No more connections than an ordinary machine has ports for.
 const MAX_CLIENTS: usize = 20_000;
@@ -38,49 +39,91 @@ pub(crate) fn run(args: Args) -> Result<()> {
 type Report = crate::report::Report;
 
 fn mqtt_pubsub(mode: &MqttPubsub) -> Result<Report> {
-    let (publishers, subscribers) = match mode.topics {
-        Topics::OneToOne => (mode.clients, mode.clients),
-        Topics::FanOut => (1, mode.clients),
-        Topics::FanIn => (mode.clients, 1),
-    };
-    let setup = Setup::new(&mode.broker, publishers, publishers + subscribers, mode.pace.size)?;
+    let cast = Cast::new(mode);
+    let others = mode.others.div_ceil(others::EACH);
+    let setup = Setup::new(
+        &mode.broker,
+        cast.publishers,
+        cast.publishers + cast.subscribers + others,
+        mode.pace.size,
+    )?;
     let dialect = Dialect { v5: mode.v5, login: mode.broker.login() };
-    let topic = |client: usize| match mode.topics {
-        Topics::OneToOne => format!("load/{:08x}/{client}", setup.run),
-        _ => format!("load/{:08x}/all", setup.run),
-    };
+    // Held until the end of the run.
+    let _others = others::subscribe(&setup.dial, dialect, setup.run, mode.others)?;
     let mut links = Vec::new();
-    for at in 0..subscribers {
-        let mut stream = open(mode.broker.connect)?;
+    for at in 0..cast.subscribers {
+        let mut stream = setup.dial.open()?;
         dialect.connect(&mut stream, &format!("load-{:08x}-s{at}", setup.run))?;
-        dialect.subscribe(&mut stream, &topic(at), mode.qos)?;
+        dialect.subscribe(&mut stream, &cast.filter(setup.run, at), mode.qos)?;
         let mut link = Link::new(stream, Wire::Mqtt(Mqtt { v5: mode.v5 }), Vec::new(), setup.buffer)?;
-        link.ledger = Some(at);
+        link.ledger = Some(if mode.topics == Topics::Shared { 0 } else { at });
         links.push(link);
     }
     let window = (mode.qos > 0).then_some(mode.pace.window);
-    for at in 0..publishers {
-        let mut stream = open(mode.broker.connect)?;
+    for at in 0..cast.publishers {
+        let mut stream = setup.dial.open()?;
         dialect.connect(&mut stream, &format!("load-{:08x}-p{at}", setup.run))?;
         let mut link = Link::new(stream, Wire::Mqtt(Mqtt { v5: mode.v5 }), Vec::new(), setup.buffer)?;
-        let template = dialect.publish(&topic(at), mode.qos, &setup.payload(at, mode.pace.size));
-        let rate = mode.pace.rate.map(|rate| rate / publishers as f64);
+        let payload = setup.payload(at, mode.pace.size);
+        let template = dialect.publish(&cast.topic(setup.run, at), mode.spread, mode.qos, &payload);
+        let rate = mode.pace.rate.map(|rate| rate / cast.publishers as f64);
         link.flow = Some(Flow::new(template, at, window, rate, setup.clock.now()));
         links.push(link);
     }
-    let expected: Expected = match mode.topics {
-        Topics::OneToOne => (0..publishers).map(|at| (at, at)).collect(),
-        Topics::FanOut => (0..subscribers).map(|at| (at, 0)).collect(),
-        Topics::FanIn => (0..publishers).map(|at| (0, at)).collect(),
-    };
-    let fan = if mode.topics == Topics::FanOut { subscribers } else { 1 };
-    let ledger = |at| match mode.topics {
-        Topics::OneToOne => Ledger::only(publishers, at),
-        Topics::FanOut | Topics::FanIn => Ledger::new(publishers),
-    };
-    let ledgers = (0..subscribers).map(ledger).collect();
+    let fan = if mode.topics == Topics::FanOut { cast.subscribers } else { 1 };
     let plan = setup.plan("mqtt-pubsub", &mode.pace, fan, false);
-    Engine::new(plan, setup.clock, setup.probe, links, ledgers, expected)?.run()
+    Engine::new(plan, setup.clock, setup.probe, links, cast.ledgers(), cast.expected())?.run()
+}
+
+/// Who publishes to whom.
+struct Cast<'a> {
+    mode: &'a MqttPubsub,
+    publishers: usize,
+    subscribers: usize,
+}
+
+impl<'a> Cast<'a> {
+    const fn new(mode: &'a MqttPubsub) -> Self {
+        let (publishers, subscribers) = match mode.topics {
+            Topics::OneToOne => (mode.clients, mode.clients),
+            Topics::FanOut => (1, mode.clients),
+            Topics::FanIn => (mode.clients, 1),
+            Topics::Shared => (mode.clients, mode.members),
+        };
+        Self { mode, publishers, subscribers }
+    }
+
+    /// A topic, or what its varying digits are added to.
+    fn topic(&self, run: u32, client: usize) -> String {
+        let level = if self.mode.spread.is_some() { "/" } else { "" };
+        match self.mode.topics {
+            Topics::OneToOne => format!("load/{run:08x}/{client}{level}"),
+            _ => format!("load/{run:08x}/all{level}"),
+        }
+    }
+
+    fn filter(&self, run: u32, client: usize) -> String {
+        let share = if self.mode.topics == Topics::Shared { "$share/load/" } else { "" };
+        let wildcard = if self.mode.spread.is_some() { "+" } else { "" };
+        format!("{share}{}{wildcard}", self.topic(run, client))
+    }
+
+    fn expected(&self) -> Expected {
+        match self.mode.topics {
+            Topics::OneToOne => (0..self.publishers).map(|at| (at, at)).collect(),
+            Topics::FanOut => (0..self.subscribers).map(|at| (at, 0)).collect(),
+            Topics::FanIn | Topics::Shared => (0..self.publishers).map(|at| (0, at)).collect(),
+        }
+    }
+
+    fn ledgers(&self) -> Vec<Ledger> {
+        let all = |_| Ledger::new(self.publishers);
+        match self.mode.topics {
+            Topics::OneToOne => (0..self.subscribers).map(|at| Ledger::only(self.publishers, at)).collect(),
+            Topics::FanOut | Topics::FanIn => (0..self.subscribers).map(all).collect(),
+            Topics::Shared => (0..1).map(all).collect(),
+        }
+    }
 }
 
 fn stomp_queue(mode: &StompQueue) -> Result<Report> {
@@ -149,6 +192,7 @@ const BARE: Pace = Pace {
 /// What all modes begin with.
 struct Setup<'a> {
     broker: &'a Broker,
+    dial: Dial,
     clock: Clock,
     probe: Probe,
     run: u32,
@@ -164,6 +208,7 @@ impl<'a> Setup<'a> {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
             broker,
+            dial: Dial::new(broker.connect, broker.tls.as_deref())?,
             clock: Clock::start(),
             probe: Probe::new(&broker.broker_pid, broker.children),
             run: since.as_millis() as u32 ^ std::process::id().rotate_left(16),
@@ -232,7 +277,7 @@ impl<'a> Setup<'a> {
     }
 
     fn stomp(&self, ack: Ack, first: Vec<u8>) -> Result<Link> {
-        let mut stream = open(self.broker.connect)?;
+        let mut stream = self.dial.open()?;
         stomp::connect(&mut stream, self.broker.login())?;
         let mut link = Link::new(stream, Wire::Stomp(Box::new(Stomp::new(ack))), first, self.buffer)?;
         link.pump(0, 0)?;

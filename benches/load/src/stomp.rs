@@ -1,7 +1,6 @@
 //! As much STOMP 1.2 as a load needs: frames written once, and a scan that copies nothing.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
 
 use memchr::memmem;
 
@@ -21,7 +20,7 @@ pub(crate) enum Ack {
 }
 
 /// CONNECT, waiting for CONNECTED.
-pub(crate) fn connect(stream: &mut TcpStream, login: Option<(&str, &str)>) -> Result<()> {
+pub(crate) fn connect(stream: &mut (impl Read + Write), login: Option<(&str, &str)>) -> Result<()> {
     let login =
         login.map_or(String::new(), |(user, password)| format!("login:{user}\npasscode:{password}\n"));
     let frame = format!("CONNECT\naccept-version:1.2\nhost:/\nheart-beat:0,0\n{login}\n\0");
@@ -74,7 +73,7 @@ pub(crate) fn send(destination: &str, persistent: bool, lane: Option<usize>, pay
     let payload_at = frame.len();
     frame.extend(payload);
     frame.push(0);
-    Template { frame, payload_at, id_at: IdAt::Decimal(head.len()) }
+    Template { frame, payload_at, id_at: IdAt::Decimal(head.len()), spread: None }
 }
 
 /// The reading side of a connection.

@@ -24,7 +24,21 @@ pub(crate) struct Template {
     pub(crate) frame: Vec<u8>,
     pub(crate) payload_at: usize,
     pub(crate) id_at: IdAt,
+    /// The destination varies from message to message.
+    pub(crate) spread: Option<Spread>,
 }
+
+/// Digits of a destination that count up and begin anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spread {
+    /// Where the `SPREAD_DIGITS` of them stand.
+    pub(crate) at: usize,
+    /// Destinations in all.
+    pub(crate) among: u32,
+}
+
+/// Digits of a spread.
+pub(crate) const SPREAD_DIGITS: usize = 4;
 
 /// Copies of a template side by side, and the part of them that waits to be written.
 #[derive(Debug)]
@@ -56,6 +70,9 @@ impl Block {
                 IdAt::None => {}
                 IdAt::Packet(at) => frame[at..at + 2].copy_from_slice(&packet_id(seq).to_be_bytes()),
                 IdAt::Decimal(at) => write_decimal(&mut frame[at..at + DIGITS], seq),
+            }
+            if let Some(Spread { at, among }) = self.template.spread {
+                write_decimal(&mut frame[at..at + SPREAD_DIGITS], seq % u64::from(among));
             }
         }
         (self.from, self.to) = (0, count.min(self.capacity()) * len);
@@ -97,7 +114,7 @@ mod tests {
         let stamp = Stamp { run: 1, producer: 2, seq: 0, sent: 0 };
         let mut frame = b"0000000000".to_vec();
         frame.extend(stamp.payload(30));
-        let mut block = Block::new(Template { frame, payload_at: 10, id_at: IdAt::Decimal(0) });
+        let mut block = Block::new(Template { frame, payload_at: 10, id_at: IdAt::Decimal(0), spread: None });
         assert_eq!(block.capacity(), BLOCK / 40);
         block.stage(41, 2, 9);
         assert_eq!(block.unsent().len(), 80);
@@ -107,6 +124,17 @@ mod tests {
         assert!(block.inside_frame());
         block.sent(30);
         assert!(block.unsent().is_empty() && !block.inside_frame());
+    }
+
+    #[test]
+    fn destinations_take_turns() {
+        let mut frame = b"a/0000".to_vec();
+        frame.extend(Stamp { run: 1, producer: 2, seq: 0, sent: 0 }.payload(24));
+        let spread = Some(Spread { at: 2, among: 3 });
+        let mut block = Block::new(Template { frame, payload_at: 6, id_at: IdAt::None, spread });
+        block.stage(10, 4, 9);
+        let names: Vec<_> = block.unsent().chunks(30).map(|frame| &frame[..6]).collect();
+        assert_eq!(names, [b"a/0001", b"a/0002", b"a/0000", b"a/0001"]);
     }
 
     #[test]
