@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use wharfmq_base::Millis;
 use wharfmq_core::{
-    AttachError, ConsumeSpec, ConsumerKey, Credit, Direct, Entry, Filter, Message, Order, Outcome, Pattern,
-    QueueCell, SubTag, Tags,
+    AttachError, ConsumeSpec, ConsumerKey, Credit, Direct, Entry, Filter, Member, Message, Order, Outcome,
+    Pattern, QueueCell, SubTag, Tags,
 };
 
 use super::{Broker, Now, Port};
@@ -41,7 +41,17 @@ impl Port {
         self.broker.router.subscribe(pattern, direct);
     }
 
-    /// Ends a subscription made by [`Port::subscribe`].
+    /// Takes part in a shared subscription of a topic pattern: what nothing stores is dealt out among its members
+    /// and comes as [`wharfmq_core::CoreEvent::Chunk`]; the rest they consume from its queue. `sticky`: all of a
+    /// topic goes to one member. Ended by [`Port::unsubscribe`].
+    pub fn join(&self, pattern: &Pattern, share: &QueueCell, sub: SubTag, sticky: bool) {
+        if self.may_subscribe(pattern).is_ok() {
+            let member = Member { share: share.id, outbox: Arc::clone(&self.outbox), sub, sticky };
+            self.broker.router.join(pattern, member);
+        }
+    }
+
+    /// Ends a subscription made by [`Port::subscribe`] or [`Port::join`].
     pub fn unsubscribe(&self, pattern: &Pattern, sub: SubTag) {
         self.broker.router.unsubscribe(pattern, self.outbox.conn, sub);
     }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use wharfmq_base::{Location, Lsn, Millis};
 use wharfmq_core::record::{self, Class, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
     Address, Admission, Arrival, Bound, Chosen, Chunk, CoreEvent, Entry, GroupId, Head, Item, Kind, Message,
-    MessageId, Notes, Order, Outbox, QueueCell, QueueId, limits,
+    MessageId, Notes, Order, Outbox, Qos, QueueCell, QueueId, limits,
 };
 use wharfmq_store::{AppendError, Batch};
 
@@ -145,11 +145,13 @@ impl Broker {
         for run in &runs {
             let slots: SmallVec<[u32; 4]> =
                 run.route.queues.iter().map(|b| gathered.slot(&b.queue)).collect();
+            let keeps_all = run.route.queues.iter().any(|b| b.queue.keeps(Qos::AtMostOnce));
             let told_apart = run.route.queues.iter().any(|b| b.queue.policy.tells_apart());
             for index in run.start..run.end {
                 let Some(item) = stage.items.get(index as usize) else { return };
                 let retain = item.retain && run.route.address.kind == Kind::Topic;
-                if slots.is_empty() && !retain {
+                let kept = keeps_all || item.qos.is_persistent() && !slots.is_empty();
+                if !kept && !retain {
                     continue;
                 }
                 let extra = stage.extra(index);
@@ -341,7 +343,7 @@ impl Broker {
     /// Hands the items to the subscribers that store nothing: one shared chunk for all of them.
     fn fan_out(&self, mut stage: Stage, raw: Bytes, first_id: u64, by: &Flusher<'_>, done: &mut Flushed) {
         self.look_for_late_subscribers(&mut stage);
-        if stage.runs.iter().all(|run| run.route.direct.is_empty()) {
+        if stage.runs.iter().all(|run| run.route.is_queues_only()) {
             return;
         }
         let addresses = stage.addresses();
@@ -355,6 +357,11 @@ impl Broker {
                     continue;
                 }
                 self.hand_over(&target.outbox, &chunk, parts(&chunk, run, target, from), done);
+            }
+            for share in &run.route.shares {
+                share.deal(&chunk, run.start..run.end, &run.route.address.name, |member, part| {
+                    self.hand_over(&member.outbox, &chunk, smallvec![part], done);
+                });
             }
             if let Some(chosen) = chosen {
                 each_chosen(&chunk, run, chosen, from, |target, parts| {

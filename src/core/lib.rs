@@ -35,7 +35,7 @@ pub use queue::{Admission, Dropped, Novelty, Outcome, Queue, QueueStats, Staged,
 pub use registry::{LockedQueue, QueueCell, Registry};
 pub use retained::{Cursor, Kept, Retained, RetainedFull};
 pub use router::{
-    Bound, Choice, Chosen, Direct, DirectSub, DirectTarget, Forward, HistoryPolicy, PartialPolicy, Pattern,
-    PolicyField, PolicyOrigin, QueueRole, Route, Router, Settings, Specificity, merge_flags,
+    Bound, Choice, Chosen, Direct, DirectSub, DirectTarget, Forward, HistoryPolicy, Member, PartialPolicy,
+    Pattern, PolicyField, PolicyOrigin, QueueRole, Route, Router, Settings, Share, Specificity, merge_flags,
 };
 pub use selector::{Properties, Selector, SelectorError, SelectorIndex, Typing, Value};

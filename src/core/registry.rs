@@ -77,10 +77,10 @@ impl QueueCell {
         }
     }
 
-    /// Whether the queue keeps messages published at `qos`. What waits for an MQTT client id is
-    /// published at least once; the rest goes to the connection or nowhere.
+    /// Whether the queue keeps messages published at `qos`. What waits for an MQTT client id or for members of a
+    /// share is published at least once; the rest goes to a connection or nowhere.
     pub const fn keeps(&self, qos: Qos) -> bool {
-        !matches!(self.class, Class::Session) || qos.is_persistent()
+        !matches!(self.class, Class::Session | Class::Shared) || qos.is_persistent()
     }
 
     /// Whether the queue's deadline moved to before the time the scheduler is armed for; if so the

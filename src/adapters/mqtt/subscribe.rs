@@ -155,6 +155,7 @@ impl Open {
         match &sub.shared {
             None => port.unsubscribe(&sub.pattern, tag),
             Some(member) => {
+                port.unsubscribe(&sub.pattern, tag);
                 port.cancel(member, 0);
                 let abandoned = member.queue.lock().queue().consumers().next().is_none();
                 if abandoned {
@@ -182,6 +183,7 @@ impl Open {
             port.bind(&queue, binding).map_err(|_| Reason::UNSPECIFIED_ERROR)?;
             let member = port.consume(&queue, self.want(tag)).map_err(|_| Reason::QUOTA_EXCEEDED)?;
             if !queue.lock().is_deleted() {
+                port.join(&sub.pattern, &queue, tag, self.options.shared_sticky);
                 sub.shared = Some(member);
                 return Ok(sub);
             }

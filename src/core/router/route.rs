@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 
 use super::chosen::Chosen;
+use super::share::Share;
 use crate::{Address, Chunk, ConnId, Facts, Filter, Message, Outbox, Qos, QueueId, SubTag};
 
 /// What a publication to an address reaches. Shared by all who publish there; never changed but for the
@@ -16,6 +17,8 @@ pub struct Route<Q> {
     pub address: Arc<Address>,
     /// Connections that take it without storing it: one entry each, ascending by [`ConnId`].
     pub direct: Box<[DirectTarget]>,
+    /// Shared subscriptions with members who are connected: what nothing stores is dealt out among them.
+    pub shares: Box<[Share]>,
     /// Queues that take it: one entry each, ascending by [`QueueId`].
     pub queues: Box<[Bound<Q>]>,
     /// The index of those in [`Route::direct`] that have only filtered subscriptions, where they are many.
@@ -78,19 +81,20 @@ impl<Q> Route<Q> {
     pub(super) fn new(
         address: Arc<Address>,
         direct: Vec<DirectTarget>,
+        shares: Box<[Share]>,
         queues: Vec<Bound<Q>>,
         via: Box<[Arc<Address>]>,
         generation: u64,
     ) -> Self {
         let chosen = Chosen::of(&direct);
         let (direct, queues) = (direct.into(), queues.into());
-        Self { address, direct, queues, chosen, via, generation: AtomicU64::new(generation) }
+        Self { address, direct, shares, queues, chosen, via, generation: AtomicU64::new(generation) }
     }
 
     /// A route that leads into one queue whatever the destination: for what is to be sent on from there.
     /// It never goes stale.
     pub fn to_queue(address: Arc<Address>, queue: Bound<Q>) -> Self {
-        Self::new(address, Vec::new(), vec![queue], Box::default(), u64::MAX)
+        Self::new(address, Vec::new(), Box::default(), vec![queue], Box::default(), u64::MAX)
     }
 
     /// The latest generation of the router that the route is known to hold for.
@@ -108,6 +112,11 @@ impl<Q> Route<Q> {
         self.direct.is_empty() && self.queues.is_empty()
     }
 
+    /// Whether nobody takes what nothing stores.
+    pub fn is_queues_only(&self) -> bool {
+        self.direct.is_empty() && self.shares.is_empty()
+    }
+
     /// Whether nothing is stored for it, so that no message need be built.
     pub fn is_storage_less(&self) -> bool {
         self.queues.is_empty()
@@ -117,6 +126,7 @@ impl<Q> Route<Q> {
     pub fn weight(&self) -> usize {
         size_of::<Self>()
             + self.direct.len() * size_of::<DirectTarget>()
+            + self.shares.iter().map(Share::weight).sum::<usize>()
             + self.queues.len() * size_of::<Bound<Q>>()
             + self.chosen.as_ref().map_or(0, |chosen| chosen.weight())
             + self.via.len() * size_of::<Address>()

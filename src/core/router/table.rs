@@ -12,6 +12,7 @@ use super::cache::Cache;
 use super::forward::Forward;
 use super::pattern::Pattern;
 use super::route::{Bound, Choice, DirectSub, DirectTarget, Route};
+use super::share::{self, Member, Share};
 use super::spread::Spread;
 use super::trie::Trie;
 use super::values::Keyed;
@@ -68,6 +69,8 @@ enum Target<Q> {
         sub: SubTag,
         options: u8,
     },
+    /// In a box, as it is rare.
+    Member(Box<Member>),
     Bound {
         queue: Q,
         id: QueueId,
@@ -93,6 +96,7 @@ impl<Q> Keyed for Target<Q> {
     fn key(&self) -> TargetKey {
         match self {
             Self::Direct { outbox, sub, .. } => TargetKey::Direct(outbox.conn, *sub),
+            Self::Member(member) => TargetKey::Direct(member.outbox.conn, member.sub),
             Self::Bound { id, .. } => TargetKey::Bound(*id),
             Self::Choosy(inner) => inner.0.key(),
         }
@@ -175,6 +179,12 @@ impl<Q: Clone> Router<Q> {
         let options = (u8::from(direct.no_local) * NO_LOCAL) | (u8::from(direct.qos0_only) * QOS0_ONLY);
         let target = Target::Direct { outbox: direct.outbox, sub: direct.sub, options };
         self.put(pattern, target.choosing(direct.filter))
+    }
+
+    /// Adds a member to a shared subscription, or replaces a subscription with the same connection, pattern and
+    /// tag. [`Router::unsubscribe`] removes it. True where it was not there before.
+    pub fn join(&self, pattern: &Pattern, member: Member) -> bool {
+        self.put(pattern, Target::Member(Box::new(member)))
     }
 
     /// Removes one subscription. False where it was not there.
@@ -329,10 +339,11 @@ impl<Q: Clone> Table<Q> {
     }
 
     fn resolve(&self, address: &Arc<Address>) -> Route<Q> {
-        let mut found = Found { subs: Vec::new(), queues: Vec::new() };
+        let mut found = Found { subs: Vec::new(), members: Vec::new(), queues: Vec::new() };
         let via = self.reach(address, &mut found);
-        let Found { subs, queues } = found;
-        Route::new(Arc::clone(address), merge_subs(subs), merge_queues(queues), via, self.generation)
+        let Found { subs, members, queues } = found;
+        let (direct, shares) = (merge_subs(subs), Share::among(members));
+        Route::new(Arc::clone(address), direct, shares, merge_queues(queues), via, self.generation)
     }
 
     /// Whatever stands at one destination itself, as far as a filter chooses.
@@ -360,6 +371,7 @@ impl<Q: Clone> Table<Q> {
 /// What matches a name, before what belongs together is merged.
 pub(super) struct Found<'a, Q> {
     subs: Vec<(&'a Arc<Outbox>, DirectSub)>,
+    members: Vec<share::Found>,
     queues: Vec<Bound<Q>>,
 }
 
@@ -372,6 +384,7 @@ impl<'a, Q: Clone> Found<'a, Q> {
                 let filter = filter.cloned();
                 self.subs.push((outbox, DirectSub { sub: *sub, no_local, qos0_only, filter }));
             }
+            Target::Member(member) => self.members.push(((**member).clone(), filter.cloned())),
             Target::Bound { queue, id, flags, no_local } => {
                 let (flags, no_local) = (*flags, *no_local);
                 let own_flags = (!no_local).then_some(flags);
