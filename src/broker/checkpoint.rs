@@ -7,7 +7,7 @@ use wharfmq_store::AppendError;
 
 use super::Broker;
 
-/// Live entries gathered under one hold of a queue's lock.
+/// Live entries, or remembered values, gathered under one hold of a lock.
 const GATHER: usize = 16 * 1024;
 
 impl Broker {
@@ -31,9 +31,7 @@ impl Broker {
             }
         }
         for owner in self.states.owners() {
-            for (key, value) in self.states.of(owner) {
-                writer.state(&record::State { owner, key: &key, value: Some(&value) });
-            }
+            self.write_states_of(owner, &mut writer);
         }
         let wall = self.now().wall;
         for cell in cells.iter().filter(|cell| cell.policy.durable && cell.policy.drops_duplicates()) {
@@ -55,6 +53,18 @@ impl Broker {
         let upto = self.log.stats().appended;
         drop(gate);
         upto
+    }
+
+    fn write_states_of(&self, owner: QueueId, writer: &mut CheckpointWriter) {
+        let mut behind = None;
+        loop {
+            let page = self.states.page(owner, behind.as_ref(), GATHER);
+            for (key, value) in &page {
+                writer.state(&record::State { owner, key, value: Some(value) });
+            }
+            let Some((last, _)) = page.into_iter().next_back() else { return };
+            behind = Some(last);
+        }
     }
 
     fn write_retained(&self, writer: &mut CheckpointWriter) {

@@ -52,7 +52,15 @@ impl Claims {
     }
 
     pub(super) fn claim_now(&self, id: &ByteString, outbox: &Arc<Outbox>) {
-        self.holders.insert(id.clone(), Holder::new(outbox));
+        let earlier = self.holders.insert(id.clone(), Holder::new(outbox));
+        if let Some(earlier) = earlier.filter(|earlier| earlier.conn != outbox.conn) {
+            // A client that reads nothing is told nothing, and would not go for that.
+            earlier.outbox.expel();
+        }
+    }
+
+    pub(super) fn holds(&self, id: &ByteString, conn: ConnId) -> bool {
+        self.holders.get(id).is_some_and(|holder| holder.conn == conn)
     }
 
     /// Lets go; a connection that waits becomes the holder. False where another already is.

@@ -109,6 +109,15 @@ impl Port {
         self.broker.detach(consumer, handled, self.now);
     }
 
+    /// Ends all consumers of a queue, whoever has them. What they held goes back into its place.
+    pub fn expel(&self, queue: &Arc<QueueCell>) {
+        let keys: Vec<ConsumerKey> = queue.lock().queue().consumers().map(|(key, ..)| key).collect();
+        let wall = self.now.wall;
+        for key in keys {
+            self.broker.run(queue, |queue, fx| queue.detach(key, 0, wall, fx));
+        }
+    }
+
     /// Looks at up to `max` messages of a queue from a place on, without taking them. Paged-out bodies
     /// are read from disk, so this belongs to the blocking pool or to small queues.
     pub fn browse(&self, queue: &Arc<QueueCell>, from: Order, max: usize) -> Vec<(Entry, Arc<Message>)> {

@@ -12,6 +12,9 @@ pub struct Counters {
     dropped_temporary: AtomicU64,
     scheduled_sent: AtomicU64,
     scheduled_refused: AtomicU64,
+    wills_sent: AtomicU64,
+    wills_put_off: AtomicU64,
+    wills_lost: AtomicU64,
 }
 
 /// [`Counters`] at one moment.
@@ -31,6 +34,12 @@ pub struct Totals {
     pub scheduled_sent: u64,
     /// Times that a message whose time had come was refused by its destination.
     pub scheduled_refused: u64,
+    /// Wills that were published.
+    pub wills_sent: u64,
+    /// Times that a will was refused by a queue that was full, or by the log: it is tried again.
+    pub wills_put_off: u64,
+    /// Wills that were stored but no longer readable.
+    pub wills_lost: u64,
 }
 
 impl Counters {
@@ -62,6 +71,18 @@ impl Counters {
         self.scheduled_refused.fetch_add(messages, Ordering::Relaxed);
     }
 
+    pub(super) fn wills_sent(&self, wills: u64) {
+        self.wills_sent.fetch_add(wills, Ordering::Relaxed);
+    }
+
+    pub(super) fn wills_put_off(&self, wills: u64) {
+        self.wills_put_off.fetch_add(wills, Ordering::Relaxed);
+    }
+
+    pub(super) fn wills_lost(&self, wills: u64) {
+        self.wills_lost.fetch_add(wills, Ordering::Relaxed);
+    }
+
     /// The totals now.
     pub fn totals(&self) -> Totals {
         Totals {
@@ -72,6 +93,9 @@ impl Counters {
             dropped_temporary: self.dropped_temporary.load(Ordering::Relaxed),
             scheduled_sent: self.scheduled_sent.load(Ordering::Relaxed),
             scheduled_refused: self.scheduled_refused.load(Ordering::Relaxed),
+            wills_sent: self.wills_sent.load(Ordering::Relaxed),
+            wills_put_off: self.wills_put_off.load(Ordering::Relaxed),
+            wills_lost: self.wills_lost.load(Ordering::Relaxed),
         }
     }
 }

@@ -34,6 +34,8 @@ mod tx;
 pub mod undertaker;
 mod virtual_topics;
 mod watchers;
+mod will_record;
+mod wills;
 mod writebuf;
 
 use std::fmt;
@@ -51,7 +53,7 @@ pub use consume::Consumer;
 pub use counters::{Counters, Totals};
 pub use history::Past;
 pub use manage::Jobs;
-pub use open::{EXPIRY_KEY, Options, StartError};
+pub use open::{EXPIRY_KEY, LEFT_KEY, Options, StartError};
 pub use port::{Confirm, Now, Peer, Port};
 pub use prepared::{PREPARED_MAX, XaError, Xid, XidError};
 pub use queues::Refused;
@@ -59,6 +61,7 @@ pub use schedule::{Later, Repeats, Schedule};
 pub use temporary::{TEMPORARIES_MAX, is_temporary};
 pub use topology::Topology;
 pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};
+pub use wills::{Will, WillId};
 pub use writebuf::{SLICES_MAX, WriteBuf};
 
 /// What a publication to a destination reaches.
@@ -82,6 +85,7 @@ pub struct Broker {
     claims: claims::Claims,
     temporaries: temporary::Temporaries,
     watchers: watchers::Watchers,
+    wills: wills::Wills,
     prepared: prepared::Prepared,
     counters: Counters,
     ids: ids::Ids,

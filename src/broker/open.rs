@@ -6,17 +6,21 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use wharfmq_base::{MemoryPool, Millis};
-use wharfmq_core::{HeadView, QueueCell, Registry, Router, Settings};
+use wharfmq_core::{HeadView, QueueCell, QueueId, Registry, Router, Settings};
 use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 
 use super::recover::Rebuild;
 use super::{
     Broker, Clock, Counters, Refused, Topology, TxLimits, bindings, claims, history, ids, prepared, retain,
-    state, temporary, threads, watchers,
+    state, temporary, threads, watchers, wills,
 };
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
 pub const EXPIRY_KEY: &[u8] = b"\xffexpiry";
+
+/// The key under which the time is remembered at which a session's connection ended: milliseconds since 1970,
+/// eight bytes. A session that has a connection, or no end, has none.
+pub const LEFT_KEY: &[u8] = b"\xffleft";
 
 /// What a broker is made of.
 pub struct Options {
@@ -82,6 +86,7 @@ impl Broker {
             claims: claims::Claims::default(),
             temporaries: temporary::Temporaries::new(started),
             watchers: watchers::Watchers::default(),
+            wills: wills::Wills::default(),
             prepared: prepared::Prepared::default(),
             counters: Counters::default(),
             ids: ids::Ids::starting_at(1),
@@ -109,14 +114,36 @@ impl Broker {
         self.log.close()
     }
 
-    /// A session that nobody came back to expires as if its client had left just now.
-    pub(super) fn schedule_expiry(&self, cell: &QueueCell, wall: Millis) {
-        let states = self.states.of(cell.id);
-        let expiry = states.iter().find(|(key, _)| *key == Bytes::from_static(EXPIRY_KEY));
-        if let Some((_, value)) = expiry
-            && let Ok(bytes) = <[u8; 8]>::try_from(&value[..])
-        {
-            self.threads.expire_queue(cell, wall.plus(Millis(u64::from_be_bytes(bytes))));
+    /// Has a session that recovery found deleted when its time is over. True where its connection had not ended
+    /// before: its time begins now.
+    pub(super) fn schedule_expiry(&self, cell: &QueueCell, wall: Millis) -> bool {
+        let Some(expiry) = self.states.get(cell.id, EXPIRY_KEY).and_then(|value| time_of(&value)) else {
+            return false;
+        };
+        if expiry == Millis::NEVER {
+            return false;
+        }
+        let left = self.states.get(cell.id, LEFT_KEY).and_then(|value| time_of(&value));
+        self.threads.expire_queue(cell, left.unwrap_or(wall).plus(expiry));
+        left.is_none()
+    }
+
+    /// Remembers that the connections of sessions ended at `wall`: another crash does not begin their time anew.
+    pub(super) fn note_left(&self, sessions: &[QueueId], wall: Millis) {
+        let left = |&id: &QueueId| (id, Bytes::from_static(LEFT_KEY), Some(bytes_of(wall)));
+        let changes: Vec<_> = sessions.iter().map(left).collect();
+        if let Err(error) = self.write_states(&changes, true) {
+            tracing::error!(%error, "the end of connections could not be written");
         }
     }
+}
+
+/// A time as it is remembered.
+pub(super) fn bytes_of(time: Millis) -> Bytes {
+    Bytes::copy_from_slice(&time.0.to_be_bytes())
+}
+
+/// Reads what [`bytes_of`] wrote.
+pub(super) fn time_of(value: &[u8]) -> Option<Millis> {
+    <[u8; 8]>::try_from(value).ok().map(u64::from_be_bytes).map(Millis)
 }

@@ -384,6 +384,17 @@ impl Port {
         self.broker.claims.claim_now(id, &self.outbox);
     }
 
+    /// Whether the client id is this connection's own.
+    pub fn holds(&self, id: &ByteString) -> bool {
+        self.broker.claims.holds(id, self.outbox.conn)
+    }
+
+    /// Whether another connection has taken this one's client id because it did not let go in time: it is to
+    /// end at once.
+    pub fn is_expelled(&self) -> bool {
+        self.outbox.is_expelled()
+    }
+
     /// The queue of this class and name, if there is one that is not another connection's own.
     pub fn find(&self, class: Class, name: &ByteString) -> Option<Arc<QueueCell>> {
         self.may_hold(class, name).ok()?;

@@ -32,6 +32,8 @@ pub enum Refused {
     Name(NameError),
     /// The broker has as many jobs as it may.
     TooManyJobs,
+    /// The broker keeps as many wills as it may.
+    TooManyWills,
     /// The scheduler has been told more than it has done yet.
     Busy,
     /// The log did not take the definition.
@@ -57,6 +59,7 @@ impl std::fmt::Display for Refused {
             Self::TooManyJobs => {
                 write!(f, "{} messages wait for their time, which is the limit", limits::JOBS_MAX)
             }
+            Self::TooManyWills => f.write_str("the broker keeps as many wills as it may"),
             Self::Busy => f.write_str("the scheduler is busy: try again later"),
             Self::Log(error) => error.fmt(f),
         }
@@ -304,6 +307,9 @@ impl Broker {
         drop(gate);
         drop(making);
         self.empty(queue);
+        if queue.class == Class::Session {
+            self.on_session_end(&queue.name);
+        }
         Ok(())
     }
 

@@ -222,6 +222,7 @@ impl Rebuild {
         broker.queue_ids.store(next_queue, std::sync::atomic::Ordering::Relaxed);
         let wall = broker.now().wall;
         let mut messages = 0;
+        let mut adrift = Vec::new();
         for (id, mut content) in std::mem::take(&mut self.queues) {
             let Some((class, name)) = content.define.take() else { continue };
             let bound = content.bindings.first().map(KeptBinding::pattern);
@@ -246,8 +247,12 @@ impl Rebuild {
             messages += entries.len() as u64;
             hold(broker, &entries);
             self.fill(broker, &cell, entries, wall);
-            broker.schedule_expiry(&cell, wall);
+            if broker.schedule_expiry(&cell, wall) {
+                adrift.push(id);
+            }
         }
+        broker.note_left(&adrift, wall);
+        broker.recover_wills(std::mem::take(&mut self.retained.states), wall);
         self.build_retained(broker);
         broker.recover_prepared();
         messages

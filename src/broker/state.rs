@@ -1,13 +1,20 @@
 //! What sessions asked to be remembered: small values by owner and key, kept in the log.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use wharfmq_base::{RankedMutex, rank};
-use wharfmq_core::QueueId;
+use wharfmq_base::{Lsn, RankedMutex, rank};
+use wharfmq_core::record::{self, BROKER, kind};
+use wharfmq_core::{QueueCell, QueueId};
+use wharfmq_store::AppendError;
 
-/// Most values one owner may have stored.
+use super::{Broker, Port};
+
+/// Values that one append holds at most.
+const BATCH: usize = 4_096;
+/// Most values one owner may have stored. What the broker itself remembers has limits of its own.
 pub(super) const VALUES_PER_OWNER_MAX: usize = 200_000;
 
 /// The values of every owner.
@@ -22,7 +29,8 @@ impl States {
         match value {
             Some(value) => {
                 let values = owners.entry(owner).or_default();
-                if values.len() < VALUES_PER_OWNER_MAX || values.contains_key(&key) {
+                let has_room = owner == BROKER || values.len() < VALUES_PER_OWNER_MAX;
+                if has_room || values.contains_key(&key) {
                     values.insert(key, value);
                 }
             }
@@ -42,11 +50,72 @@ impl States {
         owners.get(&owner).into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
     }
 
+    /// The value of one key.
+    pub(super) fn get(&self, owner: QueueId, key: &[u8]) -> Option<Bytes> {
+        self.owners.lock().get(&owner)?.get(key).cloned()
+    }
+
+    /// Up to `max` values, by their keys, from behind a key on.
+    pub(super) fn page(&self, owner: QueueId, behind: Option<&Bytes>, max: usize) -> Vec<(Bytes, Bytes)> {
+        let range = (behind.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let owners = self.owners.lock();
+        let values = owners.get(&owner).into_iter().flat_map(|values| values.range::<Bytes, _>(range));
+        values.take(max).map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
     pub(super) fn forget(&self, owner: QueueId) {
         self.owners.lock().remove(&owner);
     }
 
     pub(super) fn owners(&self) -> Vec<QueueId> {
         self.owners.lock().keys().copied().collect()
+    }
+}
+
+/// A change of what is remembered: owner, key, and the value, or `None` to forget it.
+pub(super) type Change = (QueueId, Bytes, Option<Bytes>);
+
+impl Port {
+    /// One value of those that [`Port::recall`] gives.
+    pub fn recall_one(&self, owner: &QueueCell, key: &[u8]) -> Option<Bytes> {
+        self.broker.states.get(owner.id, key)
+    }
+
+    /// Like [`Port::remember`], but at once: also where the connection is about to end, and nothing that is
+    /// staged may still be carried out.
+    pub fn remember_now(&mut self, owner: &QueueCell, values: Vec<(&'static [u8], Option<Bytes>)>) {
+        let change = |(key, value)| (owner.id, Bytes::from_static(key), value);
+        let changes: Vec<Change> = values.into_iter().map(change).collect();
+        match self.broker.write_states(&changes, true) {
+            Ok(lsn) => self.has_appended(Some(lsn)),
+            Err(error) => tracing::error!(session = %owner.name, %error, "a session could not be written"),
+        }
+    }
+}
+
+impl Broker {
+    /// Writes changes of what is remembered, and makes them. `reserved`: also while the log is full, for what
+    /// is small or frees space.
+    pub(super) fn write_states(&self, changes: &[Change], reserved: bool) -> Result<Lsn, AppendError> {
+        let mut last = self.log.stats().appended;
+        let mut scratch = Vec::new();
+        for some in changes.chunks(BATCH) {
+            let mut batch = self.log.batch();
+            if reserved {
+                batch.reserved();
+            }
+            for (owner, key, value) in some {
+                scratch.clear();
+                record::State { owner: *owner, key, value: value.as_deref() }.encode(&mut scratch);
+                batch.push(kind::STATE, &[], 0, &[&scratch]);
+            }
+            let gate = self.gate.read();
+            last = self.log.append(&mut batch)?.lsn;
+            for (owner, key, value) in some {
+                self.states.set(*owner, key.clone(), value.clone());
+            }
+            drop(gate);
+        }
+        Ok(last)
     }
 }

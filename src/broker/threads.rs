@@ -1,6 +1,6 @@
 //! The threads behind the broker: what must not run on a connection's time.
 //!
-//! `scheduler` calls queues at their deadlines and deletes sessions that have expired; `pager` reads
+//! `scheduler` calls queues at their deadlines, deletes sessions that have expired and sends wills; `pager` reads
 //! paged-out messages back; `undertaker` moves dead letters; `keeper` writes checkpoints and compacts;
 //! `timekeeper` sends messages whose time has come.
 
@@ -14,6 +14,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use parking_lot::{Condvar, Mutex};
 use wharfmq_base::{Location, Millis, RankedMutex, rank};
+use wharfmq_core::record::BROKER;
 use wharfmq_core::{Dead, Order, QueueCell, QueueId};
 
 use super::Broker;
@@ -153,6 +154,11 @@ impl Threads {
         self.shared.add(cell.id, at);
     }
 
+    /// Has due wills sent at a time of the wall clock.
+    pub(super) fn send_wills(&self, at: Millis) {
+        self.shared.add(BROKER, at);
+    }
+
     /// A queue is gone.
     pub(super) fn forget(&self, cell: &QueueCell) {
         self.shared.expiries.lock().remove(&cell.id);
@@ -278,6 +284,12 @@ fn run_keeper(shared: &Shared, broker: &Weak<Broker>) {
 
 impl Broker {
     fn on_time(&self, shared: &Shared, id: QueueId, wall: Millis) {
+        if id == BROKER {
+            if let Some(next) = self.send_due_wills() {
+                shared.add(id, next);
+            }
+            return;
+        }
         let Some(cell) = self.queues.get(id) else { return };
         // The one call that was planned stands for all deadlines; what is still to come is planned anew.
         cell.armed.store(Millis::NEVER.0, Ordering::Relaxed);

@@ -107,6 +107,7 @@ pub struct Outbox {
     inner: RankedMutex<Inner, { rank::OUTBOX }>,
     bytes: AtomicUsize,
     slow: AtomicBool,
+    expelled: AtomicBool,
     dropped: AtomicUsize,
 }
 
@@ -128,6 +129,7 @@ impl Outbox {
             inner: RankedMutex::new(Inner::default()),
             bytes: AtomicUsize::new(0),
             slow: AtomicBool::new(false),
+            expelled: AtomicBool::new(false),
             dropped: AtomicUsize::new(0),
         })
     }
@@ -234,6 +236,17 @@ impl Outbox {
     /// Whether the connection is marked slow.
     pub fn is_slow(&self) -> bool {
         self.slow.load(Ordering::Relaxed)
+    }
+
+    /// Has the connection ended at once, also where it takes no events.
+    pub fn expel(&self) {
+        self.expelled.store(true, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Whether the connection is to end at once.
+    pub fn is_expelled(&self) -> bool {
+        self.expelled.load(Ordering::Relaxed)
     }
 
     /// Counts messages dropped because the connection was too slow.

@@ -80,6 +80,9 @@ pub const ORDERS: u64 = 1 << 62;
 /// The queue that stands for the store of retained messages.
 pub const RETAINED: QueueId = QueueId(0);
 
+/// The owner of what the broker itself remembers; no queue has this number.
+pub const BROKER: QueueId = QueueId(0);
+
 /// Why bytes are no record: what was being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordError(pub &'static str);

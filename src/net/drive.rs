@@ -191,6 +191,9 @@ impl Drive {
             self.woken = true;
             self.retry();
             self.check_store()?;
+            if self.port.is_expelled() {
+                return Err(Close::Refused("another connection took over the client id".to_owned()).into());
+            }
         }
         if self.woken {
             // The events of a client that does not read stay where their bytes are counted.
@@ -201,6 +204,7 @@ impl Drive {
         }
         if self.port.has_confirm() {
             busy = true;
+            self.retry();
             self.session.on_confirms(&mut self.port)?;
         }
         if self.offer && self.port.out.len() < OUT_HIGH {

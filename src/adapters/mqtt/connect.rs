@@ -13,18 +13,17 @@ use wharfmq_mqtt::{
 };
 
 use super::flights::Flights;
-use super::will::StoredWill;
+use super::session::{self, Life};
+use super::will::will_of;
 use super::{Close, MqttOptions, MqttSession, Open, Phase, Progress, QUEUE_SUB};
 use crate::adapters::destination::mqtt_address;
 use crate::adapters::routes::Routes;
-use crate::broker::{Claim, EXPIRY_KEY, Port};
+use crate::broker::{Claim, Port, Will, WillId};
 
 /// How long a newcomer waits for the holder of its client id to let go, in milliseconds.
 const PATIENCE_MS: u64 = 1_000;
 /// Bytes of a client id.
 const CLIENT_ID_BYTES_MAX: usize = 1_024;
-/// The session expiry interval that means for ever (3.1.2.11.2).
-const FOR_EVER: u32 = u32::MAX;
 
 /// A client that has said CONNECT and waits for its client id.
 pub(super) struct Arriving {
@@ -34,16 +33,11 @@ pub(super) struct Arriving {
     version: Version,
     clean_start: bool,
     keep_alive: KeepAlive,
-    expiry: Millis,
+    life: Life,
     window: u16,
     client_max_packet: u32,
     assigned: bool,
-    will: Option<Box<StoredWill>>,
-}
-
-/// A session expiry interval in seconds as a span.
-pub(super) const fn expiry(seconds: u32) -> Millis {
-    if seconds == FOR_EVER { Millis::NEVER } else { Millis(seconds as u64 * 1_000) }
+    will: Option<Box<Will>>,
 }
 
 impl MqttSession {
@@ -74,7 +68,7 @@ impl MqttSession {
         let claim = port.claim(&arriving.client_id);
         self.phase = Phase::Arriving(Box::new(arriving));
         match claim {
-            Claim::Granted => self.arrive(port),
+            Claim::Granted => self.arrive(port)?,
             Claim::Wait => return Ok(Progress::Wait),
         }
         Ok(if input.is_empty() { Progress::NeedInput } else { Progress::More })
@@ -84,7 +78,7 @@ impl MqttSession {
         while let Some(event) = port.events.pop_front() {
             port.taken(event.bytes());
             match event {
-                CoreEvent::Claimed => self.arrive(port),
+                CoreEvent::Claimed => self.arrive(port)?,
                 CoreEvent::Kick(_) => {
                     return Err(Close::Refused("another connection took over the client id".into()));
                 }
@@ -99,16 +93,19 @@ impl MqttSession {
             && arriving.patience <= port.now.mono
         {
             port.claim_now(&arriving.client_id);
-            self.arrive(port);
+            self.arrive(port)?;
         }
         Ok(())
     }
 
     /// The client id is ours: answers CONNECT and takes up the session.
-    fn arrive(&mut self, port: &mut Port) {
+    fn arrive(&mut self, port: &mut Port) -> Result<(), Close> {
+        let Phase::Arriving(arriving) = &mut self.phase else { return Ok(()) };
+        let will = arriving.leave_will(port)?;
         if let Phase::Arriving(arriving) = std::mem::replace(&mut self.phase, Phase::Closed) {
-            self.phase = Phase::Open(Box::new(arriving.open(&self.options, port)));
+            self.phase = Phase::Open(Box::new(arriving.open(&self.options, will, port)));
         }
+        Ok(())
     }
 }
 
@@ -132,29 +129,37 @@ impl Arriving {
         } else {
             ByteString::from(connect.client_id)
         };
-        let expiry = match (version.is_v5(), connect.clean_start) {
-            (true, _) => expiry(properties.u32(PropertyId::SessionExpiryInterval).unwrap_or(0)),
-            (false, true) => Millis(0),
-            (false, false) => Millis::NEVER,
-        };
+        let will = connect.will.as_ref().map(|will| will_of(will, version)).transpose();
+        let will = will.map_err(|reason| (version, reason))?.flatten();
+        let seconds = properties.u32(PropertyId::SessionExpiryInterval);
         Ok(Self {
             client_id,
             patience: port.now.mono.plus(Millis(PATIENCE_MS)),
             version,
             clean_start: connect.clean_start,
             keep_alive: KeepAlive(connect.keep_alive),
-            expiry,
+            life: Life::new(session::asked(version, connect.clean_start, seconds), options),
             window: properties
                 .u16(PropertyId::ReceiveMaximum)
                 .unwrap_or(options.max_inflight)
                 .min(options.max_inflight),
             client_max_packet: properties.u32(PropertyId::MaximumPacketSize).unwrap_or(u32::MAX),
             assigned,
-            will: connect.will.as_ref().map(|will| Box::new(StoredWill::new(will, version))),
+            will,
         })
     }
 
-    fn open(self, options: &Arc<MqttOptions>, port: &mut Port) -> Open {
+    /// Stores the will: whoever is let in can rely on it.
+    fn leave_will(&mut self, port: &mut Port) -> Result<Option<WillId>, Close> {
+        let Some(will) = self.will.take() else { return Ok(None) };
+        let left = port.leave_will(&self.client_id, *will, self.life.granted);
+        left.map(Some).map_err(|refused| {
+            send_refusal(self.version, Refusal::V5(Reason::QUOTA_EXCEEDED), port);
+            Close::Refused(format!("CONNECT: {refused}"))
+        })
+    }
+
+    fn open(self, options: &Arc<MqttOptions>, will: Option<WillId>, port: &mut Port) -> Open {
         let name = self.client_id.clone();
         let mut found = port.find(Class::Session, &name);
         if let Some(cell) = &found {
@@ -166,8 +171,9 @@ impl Arriving {
             }
         }
         let present = found.is_some();
+        port.exchange_will(&name, present, will);
         let kept = match found {
-            None if self.expiry > Millis(0) => {
+            None if self.life.granted > Millis(0) => {
                 port.open(Class::Session, &name, true).ok().map(|(cell, _)| cell)
             }
             found => found,
@@ -183,22 +189,25 @@ impl Arriving {
             answered: false,
             draining: false,
             kicked: None,
-            expiry: self.expiry,
+            life: self.life,
             routes: Routes::new(|topic| mqtt_address(topic).map_err(|error| error.to_string())),
             subs: Vec::new(),
             ids: PacketIds::default(),
             inbound: IdSet::new(),
             aliases: InboundAliases::new(if self.version.is_v5() { options.topic_aliases } else { 0 }),
             cursor: 0,
-            will: None,
+            will,
             queue: None,
             flights: Flights::default(),
             deferred: None,
             retained: None,
             writing: None,
         };
-        self.answer(present, &mut open, kept.is_some(), port);
-        open.will = self.will;
+        if let Some(cell) = &kept {
+            port.expel(cell);
+            open.begin_life(cell, port);
+        }
+        self.answer(present, &mut open, kept.is_some() || will.is_some(), port);
         if let Some(cell) = kept {
             open.take_up(&cell, present, port);
         }
@@ -212,6 +221,7 @@ impl Arriving {
             // None of these can fail: the values are in range and the texts short.
             let _ = writer.put(PropertyId::MaximumPacketSize, Value::U32(open.options.max_packet));
             let _ = writer.put(PropertyId::TopicAliasMaximum, Value::U16(open.options.topic_aliases));
+            self.life.tell(&mut writer);
             if self.assigned {
                 let _ = writer.put(PropertyId::AssignedClientIdentifier, Value::Text(&self.client_id));
             }
@@ -233,8 +243,6 @@ impl Open {
     fn take_up(&mut self, cell: &Arc<QueueCell>, present: bool, port: &mut Port) {
         port.set_own(Some(cell));
         self.queue = Some((Arc::clone(cell), None));
-        let expiry = Bytes::copy_from_slice(&self.expiry.0.to_be_bytes());
-        port.remember(cell, Bytes::from_static(EXPIRY_KEY), Some(expiry));
         if present {
             self.restore_subscriptions(cell, port);
             self.resume(cell, port);

@@ -7,6 +7,7 @@ mod options;
 mod publish;
 mod queued;
 mod retained;
+mod session;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -28,10 +29,10 @@ use self::connect::Arriving;
 use self::flights::Flights;
 use self::options::Subscription;
 use self::publish::Reply;
-use self::will::StoredWill;
+use self::session::Life;
 use super::routes::Routes;
 use super::{Close, Closed, Progress, ROUND_BYTES, ROUND_FRAMES, Session};
-use crate::broker::{Consumer, Port};
+use crate::broker::{Consumer, Port, WillId};
 
 /// Output beyond which no more events are taken: the client reads slower than it is sent.
 const OUT_HIGH: usize = 256 * 1024;
@@ -125,8 +126,8 @@ struct Open {
     /// Why the connection has to end, as soon as what the client has already sent is read: its goodbye
     /// may be in it.
     kicked: Option<Box<Gone>>,
-    /// How long the session outlives the connection; [`Millis::NEVER`] for ever, 0 not at all.
-    expiry: Millis,
+    /// How long the session outlives the connection.
+    life: Life,
     routes: Routes,
     subs: Vec<Option<Subscription>>,
     ids: PacketIds,
@@ -134,7 +135,7 @@ struct Open {
     aliases: InboundAliases<ByteString>,
     /// Items of the front event that have been sent.
     cursor: u32,
-    will: Option<Box<StoredWill>>,
+    will: Option<WillId>,
     /// The session's queue and its consumer, if it outlives the connection.
     queue: Option<(Arc<QueueCell>, Option<Consumer>)>,
     flights: Flights,
@@ -161,6 +162,8 @@ impl Session for MqttSession {
         match &mut self.phase {
             Phase::New => self.on_connect(input, port),
             Phase::Arriving(_) => Ok(Progress::Wait),
+            // No answer may come before CONNACK (3.2).
+            Phase::Open(open) if !open.answered => Ok(Progress::Wait),
             Phase::Open(open) => open.on_input(input, port),
             Phase::Closed => Err(Close::Clean),
         }
@@ -308,16 +311,14 @@ impl Open {
 
     fn on_disconnect(&mut self, disconnect: &Disconnect<'_>, port: &mut Port) -> Close {
         use wharfmq_mqtt::PropertyId::SessionExpiryInterval;
-        if let Some(seconds) = disconnect.properties.u32(SessionExpiryInterval) {
-            // A session that was to end with its connection cannot be made to stay (3.14.2.2.2).
-            if self.expiry == Millis(0) && seconds > 0 {
-                self.say_goodbye(Reason::PROTOCOL_ERROR, port);
-                return Close::Violation("session expiry set at DISCONNECT after 0 at CONNECT".into());
-            }
-            self.expiry = connect::expiry(seconds);
+        if let Some(seconds) = disconnect.properties.u32(SessionExpiryInterval)
+            && !self.change_life(seconds)
+        {
+            self.say_goodbye(Reason::PROTOCOL_ERROR, port);
+            return Close::Violation("session expiry set at DISCONNECT after 0 at CONNECT".into());
         }
-        if disconnect.reason != Reason::DISCONNECT_WITH_WILL {
-            self.will = None;
+        if disconnect.reason == Reason::SUCCESS {
+            self.take_back_will(port);
         }
         Close::Clean
     }
@@ -393,7 +394,7 @@ impl Open {
     }
 
     fn on_closed(&mut self, port: &mut Port) {
-        self.publish_will(port);
+        self.let_will_go(port);
         let subs = std::mem::take(&mut self.subs);
         for (tag, sub) in subs.iter().enumerate() {
             if let Some(sub) = sub {

@@ -227,7 +227,14 @@ impl Open {
     pub(super) fn park(&mut self, port: &mut Port) {
         self.settle_acked(port);
         let Some((queue, consumer)) = self.queue.take() else { return };
-        if self.expiry.0 == 0 {
+        if !port.holds(&self.client_id) {
+            // Another connection goes on with the session.
+            if let Some(consumer) = consumer {
+                port.cancel(&consumer, 0);
+            }
+            return;
+        }
+        if self.life.granted.0 == 0 {
             if let Some(consumer) = consumer {
                 port.cancel(&consumer, 0);
             }
@@ -245,9 +252,7 @@ impl Open {
         if let Some(consumer) = consumer {
             port.cancel(&consumer, 0);
         }
-        if self.expiry != wharfmq_base::Millis::NEVER {
-            port.expire_queue(&queue, port.now.wall.plus(self.expiry));
-        }
+        self.end_after(&queue, port);
     }
 }
 

@@ -1,69 +1,54 @@
 //! The message a client leaves for the case that it goes without a word.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use wharfmq_base::Millis;
-use wharfmq_core::{Item, Qos, Span};
-use wharfmq_mqtt::{PropertyId, PropertyWriter, Version, Will};
+use wharfmq_core::Head;
+use wharfmq_mqtt::{PropertyId, PropertyWriter, Reason, Version, Will as Wish};
 
 use super::Open;
-use super::publish::{NO_PASS, Reply, core_qos};
+use super::publish::core_qos;
 use crate::adapters::convert::{MQTT3, MQTT5};
-use crate::broker::Port;
+use crate::adapters::destination::mqtt_address;
+use crate::broker::{Port, Will};
 
-/// A will, as CONNECT brought it.
-pub(super) struct StoredWill {
-    topic: Box<str>,
-    qos: Qos,
-    retain: bool,
-    expiry: Option<u32>,
-    /// The properties, and behind them the payload.
-    raw: Bytes,
-    properties_len: u32,
-    v5: bool,
-}
-
-impl StoredWill {
-    pub(super) fn new(will: &Will<'_>, version: Version) -> Self {
-        let mut raw = bytes::BytesMut::new();
-        let mut writer = PropertyWriter::new(&mut raw);
-        let skip = [PropertyId::WillDelayInterval, PropertyId::MessageExpiryInterval];
-        writer.copy(will.properties, |id| !skip.contains(&id));
-        let properties_len = raw.len() as u32;
-        raw.extend_from_slice(will.payload);
-        Self {
-            topic: will.topic.into(),
-            qos: core_qos(will.qos),
-            retain: will.retain,
-            expiry: will.properties.u32(PropertyId::MessageExpiryInterval),
-            raw: raw.freeze(),
-            properties_len,
-            v5: version.is_v5(),
-        }
+/// The will that CONNECT brought; `None` for one that nobody may publish, which MQTT 3 has no word for. The
+/// error: why CONNECT is refused.
+pub(super) fn will_of(wish: &Wish<'_>, version: Version) -> Result<Option<Box<Will>>, Reason> {
+    if wish.topic.starts_with("$SYS/") {
+        // The topic is the broker's own, as in PUBLISH (3.2.2.2).
+        return if version.is_v5() { Err(Reason::TOPIC_NAME_INVALID) } else { Ok(None) };
     }
+    let address = mqtt_address(wish.topic).map_err(|_| Reason::TOPIC_NAME_INVALID)?;
+    let seconds = |id| wish.properties.u32(id).map(|seconds| Millis(u64::from(seconds) * 1_000));
+    let mut raw = BytesMut::new();
+    let mut writer = PropertyWriter::new(&mut raw);
+    let skip = [PropertyId::WillDelayInterval, PropertyId::MessageExpiryInterval];
+    writer.copy(wish.properties, |id| !skip.contains(&id));
+    let tag = if version.is_v5() { MQTT5 } else { MQTT3 };
+    Ok(Some(Box::new(Will {
+        address,
+        qos: core_qos(wish.qos),
+        retain: wish.retain,
+        head: Head { tag, bytes: raw.freeze() },
+        body: Bytes::copy_from_slice(wish.payload),
+        life: seconds(PropertyId::MessageExpiryInterval).unwrap_or(Millis::NEVER),
+        delay: seconds(PropertyId::WillDelayInterval).unwrap_or_default(),
+    })))
 }
 
 impl Open {
-    /// Publishes the will, which a goodbye without reason 0x04 has taken away (3.1.2.5).
-    pub(super) fn publish_will(&mut self, port: &mut Port) {
-        let Some(will) = self.will.take() else { return };
-        let Ok(route) = self.routes.get(&will.topic, port).cloned() else { return };
-        let len = will.raw.len() as u32;
-        let item = Item {
-            frame: Span { start: 0, len },
-            head: Span { start: 0, len: will.properties_len },
-            body: Span { start: will.properties_len, len: len - will.properties_len },
-            address: 0,
-            patch: NO_PASS,
-            tag: if will.v5 { MQTT5 } else { MQTT3 },
-            qos: will.qos,
-            retain: will.retain,
-            priority: 4,
-            expires: match will.expiry {
-                Some(seconds) => port.now.wall.plus(Millis(u64::from(seconds) * 1_000)),
-                None => Millis::NEVER,
-            },
-        };
-        port.publish(&route, item, Some(Reply::Nothing.token()));
-        port.flush(will.raw);
+    /// A goodbye of reason 0x00 takes the will away [MQTT-3.14.4-3].
+    pub(super) fn take_back_will(&mut self, port: &mut Port) {
+        if let Some(will) = self.will.take() {
+            port.drop_will(will);
+        }
+    }
+
+    /// The connection has ended in any other way: the will goes out after its delay, or when the session ends
+    /// (3.1.2.5 and 3.1.3.2.2).
+    pub(super) fn let_will_go(&mut self, port: &mut Port) {
+        if let Some(will) = self.will.take() {
+            port.let_will_go(will, self.life.granted);
+        }
     }
 }
