@@ -210,6 +210,11 @@ impl Port {
 }
 
 impl Broker {
+    /// Wills that are kept, those of connected clients included.
+    pub fn wills(&self) -> usize {
+        self.wills.table.lock().wills.len()
+    }
+
     /// A session is gone: a will that waits for its client to come back goes out.
     pub(super) fn on_session_end(&self, client: &ByteString) {
         let mut table = self.wills.table.lock();

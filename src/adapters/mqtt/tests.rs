@@ -1,3 +1,6 @@
+mod sessions;
+mod wills;
+
 use wharfmq_base::Millis;
 use wharfmq_mqtt::{
     Ack, AckKind, Connack, Limits, Packet, PacketId, Properties, Publish, Qos, Version, decode, encode,
@@ -85,7 +88,7 @@ impl Client {
         id: u16,
         body: &str,
     ) -> Vec<u8> {
-        let head = wharfmq_mqtt::encode::PublishHead {
+        let head = encode::PublishHead {
             dup: false,
             qos,
             retain,

@@ -92,6 +92,25 @@ impl Rig {
         Self::on(Arc::new(journal), settings, 1 << 30)
     }
 
+    /// `None` where the disk fails while the broker starts.
+    pub(super) fn try_sim(disk: &SimDisk) -> Option<Self> {
+        let journal = Journal::open_on(Arc::new(disk.clone()), small(Path::new("/simulated"))).ok()?;
+        let wall = Arc::new(AtomicU64::new(1_000_000));
+        let read = Arc::clone(&wall);
+        let clock = Arc::new(move || at(read.load(Ordering::Relaxed)));
+        let options = Options {
+            log: Arc::new(journal),
+            settings: Settings::default(),
+            topology: Topology::default(),
+            memory: 1 << 30,
+            transactions: TxLimits::default(),
+            view,
+            clock,
+        };
+        let (broker, _, _) = Broker::open(options).ok()?;
+        Some(Self { broker, wall })
+    }
+
     pub(super) fn now(&self) -> Now {
         at(self.wall.load(Ordering::Relaxed))
     }

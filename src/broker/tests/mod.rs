@@ -17,3 +17,4 @@ mod terms;
 mod topology;
 mod transactions;
 mod watchers;
+mod wills;
