@@ -16,6 +16,7 @@ mod rounds;
 mod selector;
 mod stomp;
 mod together;
+mod wills;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;

@@ -1,5 +1,7 @@
 //! mosquitto_pub and mosquitto_sub, in all they can do.
 
+use std::time::{Duration, Instant};
+
 use crate::support::clients::{mosquitto, publish, subscribe};
 use crate::support::{Broker, Mqtt, PATIENCE, Setup};
 
@@ -88,6 +90,25 @@ fn a_will() {
         drop(subscribe(broker.mqtt(), &will));
         assert_eq!(witness.message(), format!("lost/{version}:gone"));
     }
+    witness.done();
+}
+
+#[test]
+fn a_will_with_a_delay() {
+    let broker = Broker::start();
+    let mut witness = subscribe(broker.mqtt(), "-V mqttv5 -t lost/+ -q 1 -F %t:%p:%C -C 2");
+    let will = "-V mqttv5 -t none -c -i late -x 3600 --will-topic lost/late --will-payload gone --will-qos 1 \
+                -D will will-delay-interval 1 -D will content-type text/plain";
+    let lost = Instant::now();
+    drop(subscribe(broker.mqtt(), will));
+    assert_eq!(witness.message(), "lost/late:gone:text/plain");
+    assert!(lost.elapsed() >= Duration::from_secs(1), "{:?}", lost.elapsed());
+    // Who comes back in time takes it back.
+    let will = will.replace("will-delay-interval 1 ", "will-delay-interval 3600 ");
+    drop(subscribe(broker.mqtt(), &will));
+    subscribe(broker.mqtt(), "-V mqttv5 -t none -c -i late -x 3600 -C 1");
+    publish(broker.mqtt(), "-t lost/not -m x -q 1");
+    assert_eq!(witness.message(), "lost/not:x:");
     witness.done();
 }
 

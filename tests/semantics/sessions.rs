@@ -182,3 +182,32 @@ fn a_goodbye_counts_even_if_the_client_is_back_at_once() {
     }
     witness.nothing();
 }
+
+#[test]
+fn a_client_that_does_not_read_loses_its_session_to_the_next() {
+    const MESSAGES: u32 = 200;
+    let broker = Broker::start();
+    let options = Options { keep_alive: 0, ..Options::persistent(V5, "stuck") };
+    let mut stuck = Mqtt::with(broker.mqtt(), &options);
+    stuck.subscribe("much", 1);
+    let mut from = Mqtt::connect(broker.mqtt(), V5, "from");
+    let filler = "x".repeat(100_000);
+    // More than sockets and buffers hold: the broker can no longer tell it anything.
+    for n in 0..MESSAGES {
+        from.publish("much", format!("{n} {filler}"), 1);
+    }
+    let (mut next, connack) = Mqtt::login(broker.mqtt(), &options);
+    assert_eq!(connack[..2], [1, 0], "session present");
+    let mut came = std::collections::BTreeSet::new();
+    while came.len() < MESSAGES as usize {
+        let publish = next.take();
+        let (n, _) = publish.text().split_once(' ').unwrap();
+        came.insert(n.parse::<u32>().unwrap());
+    }
+    stuck.closed();
+    next.nothing();
+    // The end of the other has not begun the session's time, nor ended it.
+    next.disconnect();
+    let (_client, connack) = Mqtt::login(broker.mqtt(), &options);
+    assert_eq!(connack[..2], [1, 0], "session present");
+}

@@ -51,11 +51,22 @@ pub(crate) struct Options {
     pub(crate) properties: Vec<u8>,
     /// Topic, payload, QoS.
     pub(crate) will: Option<(String, String, u8)>,
+    /// MQTT 5 properties of the will, encoded.
+    pub(crate) will_properties: Vec<u8>,
 }
 
 impl Options {
     pub(crate) fn new(version: u8, id: &str) -> Self {
-        Self { version, id: id.to_owned(), clean: true, keep_alive: 60, properties: Vec::new(), will: None }
+        let (properties, will_properties) = (Vec::new(), Vec::new());
+        Self {
+            version,
+            id: id.to_owned(),
+            clean: true,
+            keep_alive: 60,
+            properties,
+            will: None,
+            will_properties,
+        }
     }
 
     /// A session that outlives the connection.
@@ -79,7 +90,8 @@ impl Options {
         body.extend(string(&self.id));
         if let Some((topic, payload, _)) = &self.will {
             if self.version == V5 {
-                body.push(0);
+                body.extend(var_int(self.will_properties.len()));
+                body.extend(&self.will_properties);
             }
             body.extend(string(topic));
             body.extend(string(payload));
