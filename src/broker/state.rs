@@ -83,9 +83,9 @@ impl Port {
 
     /// Like [`Port::remember`], but at once: also where the connection is about to end, and nothing that is
     /// staged may still be carried out.
-    pub fn remember_now(&mut self, owner: &QueueCell, values: Vec<(&'static [u8], Option<Bytes>)>) {
-        let change = |(key, value)| (owner.id, Bytes::from_static(key), value);
-        let changes: Vec<Change> = values.into_iter().map(change).collect();
+    pub fn remember_now(&mut self, owner: &QueueCell, values: impl IntoIterator<Item = (Bytes, Bytes)>) {
+        let changes: Vec<Change> =
+            values.into_iter().map(|(key, value)| (owner.id, key, Some(value))).collect();
         match self.broker.write_states(&changes, true) {
             Ok(lsn) => self.has_appended(Some(lsn)),
             Err(error) => tracing::error!(session = %owner.name, %error, "a session could not be written"),

@@ -227,14 +227,14 @@ impl Broker {
         }
     }
 
-    /// Sends wills whose time has come. Answers when the next is due.
+    /// Sends wills whose time has come. Answers when there is more to do: not before what else is due now.
     pub(super) fn send_due_wills(&self) -> Option<Millis> {
         let now = self.now();
         let due = self.wills.table.lock().take_due(now.wall, ROUND);
         for (id, kept) in due {
             self.send_will(id, kept, now);
         }
-        self.wills.table.lock().due.first().map(|&(at, _)| at)
+        self.wills.table.lock().due.first().map(|&(at, _)| at.max(now.wall))
     }
 
     /// Publishes a will that has been taken out of the table, and forgets it in the same batch. One that is

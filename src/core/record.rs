@@ -15,7 +15,7 @@
 //! | [`kind::UNDEFINE`] | queue |
 //! | [`kind::BIND`] | queue; kind u8 (bit 0: 0 queue, 1 topic; 1 has a selector; 2 its typing is loose); flags u8; pattern text; selector text if there is one; options to the end |
 //! | [`kind::UNBIND`] | queue; kind u8; pattern to the end |
-//! | [`kind::STATE`] | owner; flags u8 (0 value, else gone); key bytes; value to the end |
+//! | [`kind::STATE`] | owner, 0 for the broker itself; flags u8 (0 value, else gone); key bytes; value to the end |
 //! | [`kind::PURGE`] | queue; order |
 //!
 //! A *run* is consecutive orders: the signed difference of the first to the end of the run before,

@@ -93,6 +93,35 @@ fn a_delay_goes_on_over_kills() {
     Mqtt::with(broker.mqtt(), &keeper()).nothing();
 }
 
+/// A will that waits longer than its session lives tells when the session ends.
+#[test]
+fn a_session_ends_at_its_time_over_kills() {
+    const EXPIRY: u8 = 3;
+    for is_there in [false, true] {
+        let broker = start();
+        let options = Options { properties: vec![0x11, 0, 0, 0, EXPIRY], ..mortal("brief", "over", HOUR) };
+        let mut client = Mqtt::with(broker.mqtt(), &options);
+        let mut since = Instant::now();
+        if !is_there {
+            client.write(&WITH_WILL);
+            client.closed();
+        }
+        settle(broker.mqtt());
+        let setup = broker.kill();
+        if is_there {
+            // The connection was lost at the restart.
+            since = Instant::now();
+        }
+        let broker = setup.start().kill().start();
+        let mut witness = Mqtt::with(broker.mqtt(), &keeper());
+        assert_eq!(witness.take().text(), "over");
+        let passed = since.elapsed();
+        assert!(passed >= Duration::from_millis(u64::from(EXPIRY) * 1_000 - 20), "after {passed:?} only");
+        let (_client, connack) = Mqtt::login(broker.mqtt(), &options);
+        assert_eq!(connack[..2], [0, 0], "session present");
+    }
+}
+
 /// What a client of one round does, and whether its will is to be published.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum End {

@@ -1,7 +1,7 @@
 //! MQTT sessions: take-over, queueing while away, QoS 2 over reconnects, wills, retained messages.
 
 use crate::support::mqtt::{Options, V5, V311};
-use crate::support::{Broker, Mqtt};
+use crate::support::{Broker, Mqtt, Setup};
 
 #[test]
 fn a_second_connection_takes_a_client_id_over() {
@@ -181,6 +181,19 @@ fn a_goodbye_counts_even_if_the_client_is_back_at_once() {
         client.write(&[0xE0, 0]);
     }
     witness.nothing();
+}
+
+#[test]
+fn who_asks_for_a_longer_session_than_allowed_is_told() {
+    let broker = Setup::new().set("mqtt.max_session_expiry=1h").start();
+    let told = [0x11, 0, 0, 0x0E, 0x10];
+    for (asked, expected) in [(3_600, false), (3_601, true), (u32::MAX, true)] {
+        let properties = [&[0x11][..], &u32::to_be_bytes(asked)].concat();
+        let options = Options { properties, ..Options::persistent(V5, "long") };
+        let (client, connack) = Mqtt::login(broker.mqtt(), &options);
+        assert_eq!(connack.windows(told.len()).any(|window| window == told), expected, "{connack:02x?}");
+        client.disconnect();
+    }
 }
 
 #[test]

@@ -243,16 +243,14 @@ impl Open {
             }
             return;
         }
-        for (id, flight) in self.flights.of(QUEUE_SUB) {
-            if !flight.received && !flight.kept {
-                port.remember(&queue, key(FLIGHT_KEY, id), Some(id_bytes(flight.message)));
-            }
-        }
+        let flights = self.flights.of(QUEUE_SUB).into_iter();
+        let flights = flights.filter(|(_, flight)| !flight.received && !flight.kept);
+        let flights = flights.map(|(id, flight)| (key(FLIGHT_KEY, id), id_bytes(flight.message))).collect();
         port.flush(Bytes::new());
         if let Some(consumer) = consumer {
             port.cancel(&consumer, 0);
         }
-        self.end_after(&queue, port);
+        self.end_after(&queue, flights, port);
     }
 }
 

@@ -73,16 +73,15 @@ impl Open {
         port.flush(Bytes::new());
     }
 
-    /// The connection ends and the session stays: begins its time.
-    pub(super) fn end_after(&self, cell: &Arc<QueueCell>, port: &mut Port) {
+    /// The connection ends and the session stays: begins its time, and remembers `values` too.
+    pub(super) fn end_after(&self, cell: &Arc<QueueCell>, mut values: Vec<(Bytes, Bytes)>, port: &mut Port) {
         let expiry = self.life.granted;
-        let bytes = |time: Millis| Some(Bytes::copy_from_slice(&time.0.to_be_bytes()));
-        let mut values = Vec::new();
-        if port.recall_one(cell, EXPIRY_KEY) != bytes(expiry) {
-            values.push((EXPIRY_KEY, bytes(expiry)));
+        let bytes = |time: Millis| Bytes::copy_from_slice(&time.0.to_be_bytes());
+        if port.recall_one(cell, EXPIRY_KEY) != Some(bytes(expiry)) {
+            values.push((Bytes::from_static(EXPIRY_KEY), bytes(expiry)));
         }
         if expiry != Millis::NEVER {
-            values.push((LEFT_KEY, bytes(port.now.wall)));
+            values.push((Bytes::from_static(LEFT_KEY), bytes(port.now.wall)));
             port.expire_queue(cell, port.now.wall.plus(expiry));
         }
         if !values.is_empty() {

@@ -223,10 +223,10 @@ fn the_time_of_a_session_goes_on_over_restarts() {
         let rig = again(dir.path(), START);
         let mut client = rig.client();
         let (cell, _) = client.port.open(Class::Session, &name(), true).unwrap();
-        let bytes = |ms: u64| Some(Bytes::copy_from_slice(&ms.to_be_bytes()));
-        client.port.remember_now(&cell, vec![(EXPIRY_KEY, bytes(DELAY))]);
+        let value = |key, ms: u64| (Bytes::from_static(key), Bytes::copy_from_slice(&ms.to_be_bytes()));
+        client.port.remember_now(&cell, [value(EXPIRY_KEY, DELAY)]);
         if left {
-            client.port.remember_now(&cell, vec![(LEFT_KEY, bytes(START))]);
+            client.port.remember_now(&cell, [value(LEFT_KEY, START)]);
         }
         drop((client, cell));
         rig.abandon();
