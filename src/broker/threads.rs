@@ -14,7 +14,6 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use parking_lot::{Condvar, Mutex};
 use wharfmq_base::{Location, Millis, RankedMutex, rank};
-use wharfmq_core::record::BROKER;
 use wharfmq_core::{Dead, Order, QueueCell, QueueId};
 
 use super::Broker;
@@ -27,6 +26,10 @@ const KEEPER_PAUSE: Duration = Duration::from_millis(500);
 const ROUNDS_PER_SWEEP: u32 = 20;
 /// The longest the scheduler sleeps: a wall clock that was set forward is noticed after this.
 const SCHEDULER_PAUSE_MS: u64 = 1_000;
+
+/// Stands for the wills where queues are called. It comes after all queues of the same time: a session ends before
+/// the will goes out that its end sets free.
+const WILLS: QueueId = QueueId(u32::MAX);
 
 /// Ways to give the threads work.
 #[derive(Debug)]
@@ -156,7 +159,7 @@ impl Threads {
 
     /// Has due wills sent at a time of the wall clock.
     pub(super) fn send_wills(&self, at: Millis) {
-        self.shared.add(BROKER, at);
+        self.shared.add(WILLS, at);
     }
 
     /// A queue is gone.
@@ -284,7 +287,7 @@ fn run_keeper(shared: &Shared, broker: &Weak<Broker>) {
 
 impl Broker {
     fn on_time(&self, shared: &Shared, id: QueueId, wall: Millis) {
-        if id == BROKER {
+        if id == WILLS {
             if let Some(next) = self.send_due_wills() {
                 shared.add(id, next);
             }

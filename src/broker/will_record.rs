@@ -108,3 +108,51 @@ pub(super) fn decode(value: &Bytes) -> Option<Kept> {
 fn key(prefix: &[u8], id: WillId) -> Bytes {
     [prefix, &id.0.to_be_bytes()].concat().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use wharfmq_core::{Address, Head, HeadTag, Qos};
+
+    use super::*;
+
+    fn value() -> (Kept, Bytes) {
+        let will = Will {
+            address: Address::topic("w.x"),
+            qos: Qos::ExactlyOnce,
+            retain: true,
+            head: Head { tag: HeadTag(3), bytes: Bytes::from_static(b"head") },
+            body: Bytes::from_static(b"body"),
+            life: Millis(7_000),
+            delay: Millis(60_000),
+        };
+        encode(WillId(9), &"client".into(), will, Millis(5_000), Millis(1_000_000))
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (kept, value) = value();
+        let read = decode(&value).unwrap();
+        assert_eq!(read.message, kept.message);
+        let fields = |kept: &Kept| (kept.client.clone(), kept.delay, kept.wait, kept.life, kept.due);
+        assert_eq!(fields(&read), fields(&kept));
+        assert_eq!(fields(&read), ("client".into(), Millis(60_000), Millis(5_000), Millis(7_000), None));
+    }
+
+    #[test]
+    fn what_is_damaged_is_no_will() {
+        let (_, value) = value();
+        // All behind the fixed part may be a body that is shorter.
+        let parts = value.len() - "body".len();
+        assert!((0..parts).all(|len| decode(&value.slice(..len)).is_none()));
+        let mut other = value.to_vec();
+        other[0] += 1;
+        assert!(decode(&other.into()).is_none());
+    }
+
+    #[test]
+    fn keys_say_what_they_are_of() {
+        assert!(matches!(named(&will_key(WillId(9))), Some(Named::Will(WillId(9)))));
+        assert!(matches!(named(&due_key(WillId(9))), Some(Named::Due(WillId(9)))));
+        assert!(named(b"will").is_none() && named(b"else00000000").is_none() && named(b"").is_none());
+    }
+}

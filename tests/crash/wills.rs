@@ -71,6 +71,19 @@ fn the_will_of_a_connected_client_is_published_after_the_restart() {
 }
 
 #[test]
+fn a_stop_publishes_wills_and_keeps_those_that_wait() {
+    let broker = start();
+    let mut fleeting = Options::new(V311, "fleeting");
+    fleeting.will = Some((TOPIC.to_owned(), "fleeting".to_owned(), 1));
+    let _fleeting = Mqtt::with(broker.mqtt(), &fleeting);
+    let _late = Mqtt::with(broker.mqtt(), &mortal("late", "late", 2));
+    let broker = broker.stop().start();
+    let mut witness = Mqtt::with(broker.mqtt(), &keeper());
+    assert_eq!([witness.take(), witness.take()].map(|publish| publish.payload), [&b"fleeting"[..], b"late"]);
+    witness.nothing();
+}
+
+#[test]
 fn a_delay_goes_on_over_kills() {
     const DELAY: u32 = 3;
     let mut broker = start();

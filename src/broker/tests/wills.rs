@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use tempfile::tempdir;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
-use wharfmq_core::{Head, QueueCell, Settings};
+use wharfmq_core::{Head, Outcome, QueueCell, Settings, Tags};
 use wharfmq_store::sim::SimDisk;
 
 use super::kit::*;
@@ -242,4 +242,40 @@ fn the_time_of_a_session_goes_on_over_restarts() {
         pass(&rig, 1);
         rig.wait("the end of the session", || !exists(&rig));
     }
+}
+
+#[test]
+fn a_log_that_is_full_takes_no_will_and_keeps_those_it_has() {
+    let disk = SimDisk::new(1);
+    disk.set_capacity(40 * SEGMENT);
+    let rig = Rig::sim(&disk, Settings::default());
+    rig.broker.keep();
+    let cell = witness(&rig);
+    // Larger than what fills the log, so that it finds no room where that finds none.
+    let large = || Will { body: Bytes::from(vec![b'w'; 4_000]), ..will(0) };
+    let (mut client, mut producer, mut consumer) = (rig.client(), rig.client(), rig.client());
+    let id = client.port.leave_will(&name(), large(), Millis(0)).unwrap();
+    client.port.exchange_will(&name(), false, Some(id));
+    let filler = "x".repeat(1_000);
+    while producer.port.may_read() {
+        producer.send(&queue("filler"), &filler, SAFE, Some(1));
+        producer.turn(&rig);
+    }
+    assert!(consumer.port.leave_will(&"other".into(), large(), Millis(0)).is_err());
+    client.port.let_will_go(id, Millis(0));
+    assert_eq!((rig.broker.wills(), rig.bodies(&cell).len()), (1, 0));
+    assert_eq!(rig.broker.counters().totals().wills_put_off, 1);
+    let held = consumer.consume(&rig.queue("filler"), 1, PLENTY);
+    consumer.turn_until(&rig, "all of the filler", |consumer| consumer.deliveries.len() > 20);
+    consumer.port.settle(&held, Tags::UpTo(u64::MAX), Outcome::Accept, PLENTY);
+    rig.wait("room", || {
+        rig.broker.keep();
+        !rig.broker.log.is_full()
+    });
+    pass(&rig, 1_000);
+    rig.wait("the will", || {
+        pass(&rig, 1_000);
+        rig.broker.wills() == 0
+    });
+    assert_eq!(rig.bodies(&cell).len(), 1);
 }
