@@ -154,7 +154,7 @@ fn every_will_goes_out_once_however_often_the_broker_is_killed() {
     let mut random = Random::new();
     let mut broker = start();
     let mut due = BTreeMap::new();
-    for round in 0..rounds(5) {
+    for round in 0..rounds(3) {
         let mut held = Vec::new();
         for n in 0..CLIENTS {
             let name = format!("{round}-{n}");
