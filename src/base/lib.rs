@@ -4,10 +4,12 @@
 
 mod lock;
 mod memory;
+mod network;
 mod place;
 mod units;
 
 pub use lock::{RankedGuard, RankedMutex, rank};
 pub use memory::{Lease, MemoryPool, Pressure};
+pub use network::Network;
 pub use place::{Location, Lsn};
 pub use units::{ByteSize, Millis, ParseUnitError, parse_duration, write_duration};

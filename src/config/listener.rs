@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use wharfmq_base::Network;
+
 use super::keys::nearest;
 use super::url::{InUrl, Url};
 
@@ -30,7 +32,7 @@ pub enum Protocol {
 impl Protocol {
     /// Whether this version speaks it.
     pub const fn is_spoken(self) -> bool {
-        matches!(self, Self::Mqtt | Self::Stomp | Self::Auto)
+        matches!(self, Self::Mqtt | Self::Stomp | Self::WebSocket | Self::Auto)
     }
 }
 
@@ -97,6 +99,10 @@ pub struct Listener {
     pub tls: Option<String>,
     /// Whether clients may stay anonymous here.
     pub allow_anonymous: bool,
+    /// Where connections come from that begin with a header of the PROXY protocol.
+    pub proxies: Vec<Network>,
+    /// The sites whose pages may connect over WebSocket; none: all.
+    pub origins: Vec<String>,
 }
 
 impl Listener {
@@ -109,15 +115,9 @@ impl Listener {
             return Err(format!("this version does not speak {} yet", scheme.name));
         }
         if !url.path.is_empty() {
-            return Err(format!("{} has no paths: leave `/{}` away", scheme.name, url.path));
-        }
-        let mut tls = None;
-        for (name, value) in url.options {
-            match name.as_str() {
-                "tls" if !value.is_empty() => tls = Some(value),
-                "tls" => return Err("the option `tls` needs a name: ?tls=NAME".into()),
-                _ => return Err(format!("unknown option `{name}`; the only one is `tls`")),
-            }
+            let paths =
+                if scheme.protocol == Protocol::WebSocket { "takes all paths" } else { "has no paths" };
+            return Err(format!("{} {paths}: leave `/{}` away", scheme.name, url.path));
         }
         let port = match (url.port, scheme.port) {
             (None, 0) => {
@@ -130,13 +130,53 @@ impl Listener {
             }
             (port, default) => port.unwrap_or(default),
         };
-        Ok(Self { scheme, host: url.host, port, tls, allow_anonymous: false })
+        let mut listener = Self { scheme, host: url.host, port, ..Self::loopback(scheme) };
+        listener.tls = None;
+        for (name, value) in &url.options {
+            listener.set_option(name, value)?;
+        }
+        Ok(listener)
+    }
+
+    fn set_option(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let is_web = matches!(self.scheme.protocol, Protocol::WebSocket | Protocol::Auto);
+        match name {
+            "tls" if value.is_empty() => return Err("the option `tls` needs a name: ?tls=NAME".into()),
+            "tls" => self.tls = Some(value.to_owned()),
+            "proxy" if value == "any" => {
+                return Err("`proxy=any` would let every client say who it is: name the proxies, \
+                            as in ?proxy=10.0.0.0/8,127.0.0.1"
+                    .into());
+            }
+            "proxy" => {
+                for network in value.split(',') {
+                    let network = network.parse().map_err(|what| format!("the option `proxy`: {what}"))?;
+                    self.proxies.push(network);
+                }
+            }
+            "origin" if is_web => {
+                for origin in value.split(',') {
+                    self.origins.push(parse_origin(origin)?);
+                }
+            }
+            "origin" => return Err("the option `origin` is for WebSocket: ws, wss and auto".into()),
+            _ => return Err(format!("unknown option `{name}`; there are `tls`, `proxy` and `origin`")),
+        }
+        Ok(())
     }
 
     /// The listener that a scheme has on this machine's loopback address.
     pub fn loopback(scheme: &'static Scheme) -> Self {
         let tls = scheme.tls.then(|| "default".to_owned());
-        Self { scheme, host: "127.0.0.1".into(), port: scheme.port, tls, allow_anonymous: false }
+        Self {
+            scheme,
+            host: "127.0.0.1".into(),
+            port: scheme.port,
+            tls,
+            allow_anonymous: false,
+            proxies: Vec::new(),
+            origins: Vec::new(),
+        }
     }
 
     /// Whether only this machine can reach it. A name other than `localhost` may mean anything.
@@ -145,6 +185,17 @@ impl Listener {
             Ok(address) => address.to_canonical().is_loopback(),
             Err(_) => self.host.eq_ignore_ascii_case("localhost"),
         }
+    }
+}
+
+/// As browsers send it: scheme and host, and the port where it is not the scheme's own.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let origin = text.strip_suffix('/').unwrap_or(text);
+    match origin.split_once("://") {
+        Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && !host.contains('/') => {
+            Ok(origin.to_owned())
+        }
+        _ => Err(format!("the option `origin`: `{text}` is not a site such as https://shop.example")),
     }
 }
 
@@ -180,7 +231,26 @@ mod tests {
     #[test]
     fn options() {
         assert_eq!(Listener::parse("mqtts://h?tls=x").unwrap().tls.as_deref(), Some("x"));
-        for wrong in ["mqtts://h?tls", "mqtts://h?tsl=x", "mqtt://h/path"] {
+        let listener = Listener::parse("mqtt://h?proxy=10.0.0.0/8,::1&proxy=127.0.0.1").unwrap();
+        let networks: Vec<_> = listener.proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(networks, ["10.0.0.0/8", "::1/128", "127.0.0.1/32"]);
+        let origins = "ws://h?origin=https://a.example,http://b.example:81/&origin=https://c.example";
+        let origins = Listener::parse(origins).unwrap().origins;
+        assert_eq!(origins, ["https://a.example", "http://b.example:81", "https://c.example"]);
+        for wrong in [
+            "mqtts://h?tls",
+            "mqtts://h?tsl=x",
+            "mqtt://h/path",
+            "ws://h/mqtt",
+            "mqtt://h?proxy",
+            "mqtt://h?proxy=any",
+            "mqtt://h?proxy=10.0.0.0/40",
+            "mqtt://h?proxy=10.0.0.1,",
+            "mqtt://h?origin=https://a.example",
+            "ws://h?origin=a.example",
+            "ws://h?origin=https://a.example/page",
+            "ws://h?origin",
+        ] {
             assert!(Listener::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -54,6 +54,7 @@ impl<L: Link> Connection<L> {
     fn close(&mut self, ending: &Ending, phase: Phase) {
         let Stage::Open(mut drive) = std::mem::replace(&mut self.stage, Stage::Gone) else { return };
         ending.log(drive.peer(), drive.proto(), &self.permit);
+        self.link.say_why(ending);
         let out = drive.take_output();
         let closed = ending.closed();
         // Each call on its own: the second is owed to the broker whatever the first does.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::io;
 
+use super::websocket::Fault;
 use super::{Hub, Proto};
 use crate::adapters::{Close, Closed};
 use crate::broker::Peer;
@@ -75,7 +76,11 @@ impl From<Close> for Ending {
 }
 
 impl From<io::Error> for Ending {
+    /// What a client did against the framing is a violation like any other; everything else broke.
     fn from(error: io::Error) -> Self {
-        Self::Broken(error)
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+            Some(fault) => Close::Violation(fault.to_string()).into(),
+            None => Self::Broken(error),
+        }
     }
 }

@@ -8,6 +8,9 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::ending::Ending;
+use super::websocket::WebSocket;
+
 /// What the driver needs beyond reading and writing.
 pub(super) trait Link: AsyncRead + AsyncWrite + Unpin + Send {
     /// Ready once a read has something to say, so that no buffer is held while there is nothing.
@@ -15,13 +18,18 @@ pub(super) trait Link: AsyncRead + AsyncWrite + Unpin + Send {
 
     /// Whether written bytes may stay behind until a flush.
     fn is_buffered(&self) -> bool;
+
+    /// Hears why the connection ends, before its last bytes.
+    fn say_why(&mut self, _ending: &Ending) {}
 }
 
-/// A plain or an encrypted connection.
+/// A plain or an encrypted connection, or WebSocket over one of these.
 pub(super) enum Transport {
     Tcp(TcpStream),
     /// Boxed: its state is many times that of a plain one.
     Tls(Box<TlsStream<TcpStream>>),
+    /// Boxed, for the same reason.
+    WebSocket(Box<WebSocket<Transport>>),
 }
 
 macro_rules! each {
@@ -32,6 +40,10 @@ macro_rules! each {
                 $do
             }
             Transport::Tls($stream) => {
+                let $stream = Pin::new(&mut **$stream);
+                $do
+            }
+            Transport::WebSocket($stream) => {
                 let $stream = Pin::new(&mut **$stream);
                 $do
             }
@@ -47,11 +59,22 @@ impl Link for Transport {
                 ready!(Pin::new(&mut **stream).poll_fill_buf(cx))?;
                 Poll::Ready(Ok(()))
             }
+            Self::WebSocket(stream) => stream.poll_readable(cx),
         }
     }
 
     fn is_buffered(&self) -> bool {
-        matches!(self, Self::Tls(_))
+        match self {
+            Self::Tcp(_) => false,
+            Self::Tls(_) => true,
+            Self::WebSocket(stream) => stream.is_buffered(),
+        }
+    }
+
+    fn say_why(&mut self, ending: &Ending) {
+        if let Self::WebSocket(stream) = self {
+            stream.say_why(ending);
+        }
     }
 }
 

@@ -6,18 +6,16 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConnection;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use wharfmq_base::Network;
 
 use super::connection::Connection;
-use super::hub::Permit;
+use super::greeting::greet;
 use super::link::Transport;
-use super::sniff::is_tls;
 use super::tls::Tls;
 use super::{Hub, Proto};
-use crate::broker::{Now, Peer};
+use crate::broker::Peer;
 use crate::runtime::Phase;
 
 const BACKLOG: i32 = 1_024;
@@ -26,13 +24,34 @@ const PAUSE: Duration = Duration::from_millis(100);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(120);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// What is spoken at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// That protocol.
+    Only(Proto),
+    /// WebSocket; its sub-protocol tells which protocol is within.
+    WebSocket,
+    /// Whatever the first bytes are.
+    Any,
+}
+
+impl Spoken {
+    /// The protocol, where nothing has to be read to know it.
+    pub(super) const fn proto(self) -> Option<Proto> {
+        match self {
+            Self::Only(proto) => Some(proto),
+            Self::WebSocket | Self::Any => None,
+        }
+    }
+}
+
 /// What to listen for, and where.
 #[derive(Clone)]
 pub struct ListenerSpec {
     /// The scheme of its URL, for logs and [`Peer::listener`].
     pub scheme: &'static str,
-    /// What is spoken; `None`: the first bytes tell.
-    pub proto: Option<Proto>,
+    /// What is spoken.
+    pub spoken: Spoken,
     /// TLS is spoken where this is given. Where the first bytes tell the protocol, they tell this too,
     /// and plain connections stay welcome.
     pub tls: Option<Arc<Tls>>,
@@ -40,6 +59,24 @@ pub struct ListenerSpec {
     pub host: String,
     /// 0: any free one.
     pub port: u16,
+    /// Who stands between clients and us: connections from there begin with a header that names the
+    /// client. From elsewhere none is understood.
+    pub proxies: Vec<Network>,
+    /// The sites whose pages may connect over WebSocket; none given: all.
+    pub origins: Vec<String>,
+}
+
+impl ListenerSpec {
+    /// Without proxies and with all origins.
+    pub fn new(scheme: &'static str, spoken: Spoken, host: &str, port: u16) -> Self {
+        let host = host.to_owned();
+        Self { scheme, spoken, tls: None, host, port, proxies: Vec::new(), origins: Vec::new() }
+    }
+
+    /// Whether a connection from there begins with a header of the PROXY protocol.
+    pub(super) fn is_proxy(&self, addr: SocketAddr) -> bool {
+        self.proxies.iter().any(|proxy| proxy.contains(addr.ip()))
+    }
 }
 
 impl fmt::Display for ListenerSpec {
@@ -76,7 +113,7 @@ impl OpenError {
 
 /// An open socket that connections queue up at.
 pub struct Listener {
-    spec: ListenerSpec,
+    spec: Arc<ListenerSpec>,
     socket: TcpListener,
     bound: SocketAddr,
 }
@@ -90,7 +127,7 @@ impl Listener {
     pub fn open(spec: ListenerSpec, v6_only: bool) -> Result<Self, OpenError> {
         let opened = open_socket(&spec, v6_only).and_then(|socket| Ok((socket.local_addr()?, socket)));
         match opened {
-            Ok((bound, socket)) => Ok(Self { spec, socket, bound }),
+            Ok((bound, socket)) => Ok(Self { spec: Arc::new(spec), socket, bound }),
             Err(error) => Err(OpenError::new(&spec, error)),
         }
     }
@@ -133,13 +170,14 @@ impl Listener {
             return;
         };
         let peer = Peer { addr, listener: self.spec.scheme, certificate: None };
-        let proto = self.spec.proto;
-        match &self.spec.tls {
-            None => {
-                drop(hub.tasks.spawn(Connection::new(Transport::Tcp(stream), peer, proto, permit, now)));
+        let spec = &self.spec;
+        match (spec.spoken, &spec.tls) {
+            (Spoken::Only(proto), None) if !spec.is_proxy(addr) => {
+                let link = Transport::Tcp(stream);
+                drop(hub.tasks.spawn(Connection::new(link, peer, Some(proto), permit, now)));
             }
-            // A task of its own, as the handshake's state is many times a plain connection's.
-            Some(tls) => drop(hub.tasks.spawn(greet(stream, peer, proto, Arc::clone(tls), permit, now))),
+            // A task of its own, as the state of a handshake is many times a plain connection's.
+            _ => drop(hub.tasks.spawn(greet(stream, peer, Arc::clone(spec), permit, now))),
         }
     }
 }
@@ -147,62 +185,9 @@ impl Listener {
 impl fmt::Display for Listener {
     /// The URL, with the port it really has; and the address, where a name stands for it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = ListenerSpec { port: self.bound.port(), ..self.spec.clone() };
+        let url = ListenerSpec { port: self.bound.port(), ..(*self.spec).clone() };
         write!(f, "{url}")?;
         if self.spec.host.parse::<IpAddr>().is_ok() { Ok(()) } else { write!(f, " ({})", self.bound) }
-    }
-}
-
-/// The TLS handshake, where there is one; then the connection has a task without its remains.
-async fn greet(
-    stream: TcpStream,
-    mut peer: Peer,
-    proto: Option<Proto>,
-    tls: Arc<Tls>,
-    permit: Permit,
-    since: Now,
-) {
-    let hub = Arc::clone(&permit);
-    let limit = Duration::from_millis(hub.limits.login_timeout.0);
-    let greeted = tokio::select! {
-        biased;
-        () = hub.stop.reached(Phase::Draining) => return,
-        greeted = tokio::time::timeout(limit, shake_hands(stream, proto, &tls)) => greeted,
-    };
-    match greeted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-        Ok((transport, certificate)) => {
-            peer.certificate = certificate;
-            drop(hub.tasks.spawn(Connection::new(transport, peer, proto, permit, since)));
-        }
-        Err(error) => {
-            if let Some(suppressed) = hub.lines.pass(hub.clock.now().mono) {
-                let (addr, listener) = (peer.addr, peer.listener);
-                tracing::info!(%addr, listener, suppressed, "no TLS connection: {error}");
-            }
-        }
-    }
-}
-
-async fn shake_hands(
-    stream: TcpStream,
-    proto: Option<Proto>,
-    tls: &Tls,
-) -> io::Result<(Transport, Option<String>)> {
-    if proto.is_none() && !begins_with_tls(&stream).await? {
-        return Ok((Transport::Tcp(stream), None));
-    }
-    let stream = Box::new(TlsAcceptor::from(tls.config()).accept(stream).await?);
-    let connection: &ServerConnection = stream.get_ref().1;
-    let certificate = connection.peer_certificates().and_then(|chain| tls.identity(chain.first()?));
-    Ok((Transport::Tls(stream), certificate))
-}
-
-/// One byte is enough: what tells TLS begins nothing else that is spoken here.
-async fn begins_with_tls(stream: &TcpStream) -> io::Result<bool> {
-    let mut first = [0];
-    match stream.peek(&mut first).await? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ => Ok(is_tls(first[0])),
     }
 }
 

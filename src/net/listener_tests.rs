@@ -8,13 +8,13 @@ use tokio::net::TcpStream;
 use wharfmq_base::Millis;
 
 use super::testing::*;
-use super::{Limits, ListenerSpec, Proto, Server};
+use super::{Limits, ListenerSpec, Proto, Server, Spoken};
 
 /// How long a test waits for what another task does.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn spec(proto: Option<Proto>) -> ListenerSpec {
-    ListenerSpec { scheme: "stomp", proto, tls: None, host: "127.0.0.1".to_owned(), port: 0 }
+    ListenerSpec::new("stomp", proto.map_or(Spoken::Any, Spoken::Only), "127.0.0.1", 0)
 }
 
 async fn until(mut condition: impl FnMut() -> bool) {

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use rustix::time::{ClockId, clock_gettime};
 use wharfmq_base::Millis;
 
-use super::{Hub, Limits, ListenerSpec, Proto, Server, Sessions};
+use super::{Hub, Limits, ListenerSpec, Proto, Server, Sessions, Spoken};
 use crate::adapters::testing::TestBroker;
 use crate::adapters::{Close, Closed, Progress, Session};
 use crate::broker::{Broker, Now, Peer, Port};
@@ -90,13 +90,7 @@ fn a_relay_of_small_frames() {
         Clock::system(),
         Stop::new(),
     );
-    let spec = ListenerSpec {
-        scheme: "stomp",
-        proto: Some(Proto::Stomp),
-        tls: None,
-        host: "127.0.0.1".to_owned(),
-        port: 0,
-    };
+    let spec = ListenerSpec::new("stomp", Spoken::Only(Proto::Stomp), "127.0.0.1", 0);
     let server = runtime.block_on(async { Server::open(vec![spec], Arc::clone(&hub)).unwrap() });
     let bound = server.listeners()[0].bound();
     runtime.spawn(server.run());

@@ -54,6 +54,11 @@ pub(super) const fn is_tls(first: u8) -> bool {
     first == TLS_HANDSHAKE
 }
 
+/// Whether a first byte can only begin a request of HTTP: the `G` of GET.
+pub(super) const fn is_http(first: u8) -> bool {
+    first == b'G'
+}
+
 /// A STOMP connection begins with a CONNECT or STOMP frame, perhaps after line ends.
 fn sniff_stomp(bytes: &[u8]) -> Sniffed {
     let eols = bytes.iter().take_while(|&&b| matches!(b, b'\n' | b'\r')).count();

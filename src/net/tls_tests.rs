@@ -19,7 +19,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::testing::*;
 use super::{
-    ClientAuth, Hub, Identity, Limits, ListenerSpec, Proto, Server, Tls, TlsError, TlsProfile,
+    ClientAuth, Hub, Identity, Limits, ListenerSpec, Proto, Server, Spoken, Tls, TlsError, TlsProfile,
     reload_certificates,
 };
 
@@ -94,13 +94,9 @@ impl Authority {
 }
 
 fn open(hub: &Arc<Hub>, proto: Option<Proto>, tls: &Arc<Tls>) -> std::net::SocketAddr {
-    let spec = ListenerSpec {
-        scheme: "stomps",
-        proto,
-        tls: Some(Arc::clone(tls)),
-        host: "127.0.0.1".to_owned(),
-        port: 0,
-    };
+    let spoken = proto.map_or(Spoken::Any, Spoken::Only);
+    let spec =
+        ListenerSpec { tls: Some(Arc::clone(tls)), ..ListenerSpec::new("stomps", spoken, "127.0.0.1", 0) };
     let server = Server::open(vec![spec], Arc::clone(hub)).unwrap();
     let bound = server.listeners()[0].bound();
     tokio::spawn(server.run());

@@ -7,7 +7,7 @@ use super::Failure;
 use crate::config::Settings;
 use crate::config::listener::Protocol;
 use crate::config::settings;
-use crate::net::{ClientAuth, Identity, Limits, ListenerSpec, Proto, Tls, TlsProfile};
+use crate::net::{ClientAuth, Identity, Limits, ListenerSpec, Proto, Spoken, Tls, TlsProfile};
 
 /// The bounds of connections.
 pub(super) fn limits(settings: &Settings) -> Limits {
@@ -27,10 +27,11 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<ListenerSpec>, Failur
     let mut loaded: BTreeMap<&str, Arc<Tls>> = BTreeMap::new();
     let mut specs = Vec::with_capacity(settings.listeners.len());
     for listener in &settings.listeners {
-        let proto = match listener.scheme.protocol {
-            Protocol::Mqtt => Some(Proto::Mqtt),
-            Protocol::Stomp => Some(Proto::Stomp),
-            Protocol::Auto => None,
+        let spoken = match listener.scheme.protocol {
+            Protocol::Mqtt => Spoken::Only(Proto::Mqtt),
+            Protocol::Stomp => Spoken::Only(Proto::Stomp),
+            Protocol::WebSocket => Spoken::WebSocket,
+            Protocol::Auto => Spoken::Any,
             _ => {
                 return Err(
                     format!("{listener}: this version does not speak {}", listener.scheme.name).into()
@@ -48,8 +49,12 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<ListenerSpec>, Failur
                 }
             }),
         };
-        let (host, port) = (listener.host.clone(), listener.port);
-        specs.push(ListenerSpec { scheme: listener.scheme.name, proto, tls, host, port });
+        specs.push(ListenerSpec {
+            tls,
+            proxies: listener.proxies.clone(),
+            origins: listener.origins.clone(),
+            ..ListenerSpec::new(listener.scheme.name, spoken, &listener.host, listener.port)
+        });
     }
     Ok(specs)
 }
