@@ -103,7 +103,9 @@ section! {
     List "listener" Listener {
         /// Where to listen and what to speak there: scheme://host:port?option=value. The port may be
         /// left out for the scheme's default; port 0 takes any free one. The option `tls` names the
-        /// certificate, like the key of that name.
+        /// certificate, like the key of that name. `proxy` names addresses or networks, such as
+        /// 10.0.0.0/8, from which connections begin with a header of the PROXY protocol. `origin` names
+        /// the sites whose pages may connect over WebSocket; left out, all may.
         url: String => r#""mqtts://0.0.0.0:8883""#;
         /// The name of the [tls.NAME] section whose certificate is shown. A TLS scheme without it
         /// takes `default`.

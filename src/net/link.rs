@@ -109,3 +109,13 @@ impl AsyncWrite for Transport {
         each!(self, stream => stream.poll_shutdown(cx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_connections_pay_for_no_other() {
+        assert!(size_of::<Transport>() <= size_of::<TcpStream>() + size_of::<usize>());
+    }
+}

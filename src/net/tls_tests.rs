@@ -12,12 +12,13 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::testing::*;
+use super::websocket::testing::{binary, read_frame, request};
 use super::{
     ClientAuth, Hub, Identity, Limits, ListenerSpec, Proto, Server, Spoken, Tls, TlsError, TlsProfile,
     reload_certificates,
@@ -149,7 +150,7 @@ async fn client_certificates() {
             }
             let works = match connect(&client, bound).await {
                 Ok(mut stream) => {
-                    let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, &frame(ECHO, b"x")).await;
+                    let _ = stream.write_all(&frame(ECHO, b"x")).await;
                     receive(&mut stream).await.is_some()
                 }
                 Err(_) => false,
@@ -181,8 +182,8 @@ async fn tls_and_plain_on_one_port() {
     for (greeting, proto) in [(&b"\x10"[..], Proto::Mqtt), (b"CONNECT\n", Proto::Stomp)] {
         let mut plain = TcpStream::connect(bound).await.unwrap();
         let mut secret = connect(&authority.client(None), bound).await.unwrap();
-        tokio::io::AsyncWriteExt::write_all(&mut plain, greeting).await.unwrap();
-        tokio::io::AsyncWriteExt::write_all(&mut secret, greeting).await.unwrap();
+        plain.write_all(greeting).await.unwrap();
+        secret.write_all(greeting).await.unwrap();
         send(&mut plain, ECHO, b"plain").await;
         send(&mut secret, ECHO, b"secret").await;
         assert_eq!(receive(&mut plain).await, Some((ECHO, b"plain".to_vec())));
@@ -306,5 +307,45 @@ async fn the_development_certificates_work() {
         assert!(receive(&mut stream).await.is_some());
         let certificate = seen.peers.lock().pop().unwrap().certificate;
         assert_eq!(certificate.as_deref(), Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn websocket_within_tls_behind_a_proxy() {
+    let authority = Authority::new();
+    let tls = Tls::load(authority.profile(ClientAuth::Required)).unwrap();
+    for (scheme, spoken) in [("wss", Spoken::WebSocket), ("auto", Spoken::Any)] {
+        let (hub, seen) = hub(Limits::default());
+        let spec = ListenerSpec {
+            tls: Some(Arc::clone(&tls)),
+            proxies: vec!["127.0.0.1".parse().unwrap()],
+            ..ListenerSpec::new(scheme, spoken, "127.0.0.1", 0)
+        };
+        let server = Server::open(vec![spec], Arc::clone(&hub)).unwrap();
+        let mut plain = TcpStream::connect(server.listeners()[0].bound()).await.unwrap();
+        tokio::spawn(server.run());
+        plain.write_all(b"PROXY TCP4 192.0.2.7 10.0.0.1 50000 1883\r\n").await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = authority.client(Some("alice")).connect(name, plain).await.unwrap();
+        stream.write_all(request("mqtt").as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let body = vec![9; 3_000_000];
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let packets = [frame(LOGIN, b""), frame(ECHO, &body)].concat();
+        let write = async { writer.write_all(&binary(&packets)).await.unwrap() };
+        let read = async {
+            let mut answer = Vec::new();
+            while answer.len() < body.len() + 5 {
+                answer.extend(read_frame(&mut reader).await.unwrap().1);
+            }
+            assert!(answer == frame(ECHO, &body), "it came back changed");
+        };
+        tokio::join!(write, read);
+        let peer = seen.peers.lock().pop().unwrap();
+        assert_eq!((peer.listener, peer.certificate.as_deref()), (scheme, Some("alice")));
+        assert_eq!(peer.addr.to_string(), "192.0.2.7:50000");
     }
 }

@@ -2,3 +2,4 @@
 
 mod mosquitto;
 mod scripts;
+mod websocket;

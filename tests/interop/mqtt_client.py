@@ -18,9 +18,23 @@ def properties(kind, **values):
 class Client:
     """A connected client; every call waits for its answer."""
 
-    def __init__(self, port, name="", version=mqtt.MQTTv5, clean=True, will=None, keep_alive=60, **connect):
+    def __init__(
+        self,
+        port,
+        name="",
+        version=mqtt.MQTTv5,
+        clean=True,
+        will=None,
+        keep_alive=60,
+        transport="tcp",
+        ca=None,
+        **connect,
+    ):
         options = {} if version == mqtt.MQTTv5 else {"clean_session": clean}
+        options["transport"] = transport
         self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, name, protocol=version, **options)
+        if ca is not None:
+            self.client.tls_set(ca)
         self.version = version
         self.messages, self.connected, self.lost = Box(), Box(), Box()
         self.subscribed, self.published = Box(), Box()

@@ -19,7 +19,10 @@ const HEAD_MAX: usize = 16 * 1024;
 const HEAD_END: &[u8] = b"\r\n\r\n";
 /// For the answer to reach a client that is turned away.
 const LINGER: Duration = Duration::from_secs(1);
-const LINGER_READS_MAX: usize = 256;
+/// What it may still send meanwhile.
+const LINGER_BYTES_MAX: usize = 4 << 20;
+
+const SCRAP: usize = 8 * 1024;
 
 const NAMES: &str = "mqtt, mqttv3.1, v10.stomp, v11.stomp, v12.stomp";
 
@@ -122,10 +125,13 @@ where
 {
     stream.write_all(refusal.to_http().as_bytes()).await?;
     stream.shutdown().await?;
-    let mut scrap = [0; 1_024];
-    for _ in 0..LINGER_READS_MAX {
-        if stream.read(&mut scrap).await? == 0 {
-            break;
+    let mut scrap = BytesMut::with_capacity(SCRAP);
+    let mut dropped = 0;
+    while dropped < LINGER_BYTES_MAX {
+        scrap.clear();
+        match stream.read_buf(&mut scrap).await? {
+            0 => break,
+            read => dropped += read,
         }
     }
     Ok(())
