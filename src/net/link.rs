@@ -29,7 +29,7 @@ pub(super) enum Transport {
     /// Boxed: its state is many times that of a plain one.
     Tls(Box<TlsStream<TcpStream>>),
     /// Boxed, for the same reason.
-    WebSocket(Box<WebSocket<Transport>>),
+    WebSocket(Box<WebSocket<Self>>),
 }
 
 macro_rules! each {

@@ -200,7 +200,7 @@ async fn a_handshake_has_the_time_of_the_login() {
     let mut silent = TcpStream::connect(bound).await.unwrap();
     assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
     let mut plain = TcpStream::connect(bound).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut plain, b"CONNECT\n\n\0").await.unwrap();
+    plain.write_all(b"CONNECT\n\n\0").await.unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"CONNECTED"));

@@ -13,8 +13,17 @@ struct Layer {
 }
 
 /// Crates that not everybody may use.
-const SPECIAL: &[&str] =
-    &["tokio", "tokio_util", "tokio_rustls", "tokio_tungstenite", "rustls", "clap", "socket2", "rustix", "mio"];
+const SPECIAL: &[&str] = &[
+    "tokio",
+    "tokio_util",
+    "tokio_rustls",
+    "tokio_tungstenite",
+    "rustls",
+    "clap",
+    "socket2",
+    "rustix",
+    "mio",
+];
 
 const LAYERS: &[Layer] = &[
     Layer {
