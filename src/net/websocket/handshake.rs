@@ -8,9 +8,9 @@ use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response, write_response};
+use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response};
 use tokio_tungstenite::tungstenite::http::HeaderMap;
-use tokio_tungstenite::tungstenite::http::header::{HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite::http::header::{ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL};
 
 use crate::net::Proto;
 
@@ -141,13 +141,17 @@ where
 fn answer(head: &[u8], origins: &[String]) -> Result<(Proto, Vec<u8>), Refusal> {
     let request = Request::try_parse(head).map_err(|error| refusal(&error))?;
     let (_, request) = request.ok_or_else(|| Refusal::bad("The request is not HTTP."))?;
-    let mut response = create_response(&request).map_err(|error| refusal(&error))?;
+    let response = create_response(&request).map_err(|error| refusal(&error))?;
     check_origin(request.headers(), origins)?;
     let (proto, name) = choose(request.headers())?;
-    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
-    let mut bytes = Vec::new();
-    write_response(&mut bytes, &response).map_err(|error| refusal(&error))?;
-    Ok((proto, bytes))
+    let accepted = response.headers().get(SEC_WEBSOCKET_ACCEPT).and_then(|value| value.to_str().ok());
+    // Written out, as small clients compare names of headers by their case.
+    let text = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Protocol: {name}\r\n\r\n",
+        accepted.unwrap_or_default()
+    );
+    Ok((proto, text.into_bytes()))
 }
 
 fn refusal(error: &Error) -> Refusal {
@@ -231,13 +235,8 @@ mod tests {
         let (proto, response) = ask("Sec-WebSocket-Protocol: mqtt\r\n", &[]).unwrap();
         assert_eq!(proto, Proto::Mqtt);
         assert!(response.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{response}");
-        assert!(
-            response.to_lowercase().contains("\r\nsec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n")
-        );
-        assert!(
-            response.to_lowercase().contains("\r\nsec-websocket-protocol: mqtt\r\n")
-                && response.ends_with(HTTP_END)
-        );
+        assert!(response.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+        assert!(response.contains("\r\nSec-WebSocket-Protocol: mqtt\r\n") && response.ends_with(HTTP_END));
     }
 
     const HTTP_END: &str = "\r\n\r\n";
@@ -256,7 +255,7 @@ mod tests {
             let answer = ask(&format!("Sec-WebSocket-Protocol: {offer}\r\n"), &[]);
             match (answer, chosen) {
                 (Ok((_, response)), Some(name)) => {
-                    assert!(response.to_lowercase().contains(&format!("sec-websocket-protocol: {name}\r\n")));
+                    assert!(response.contains(&format!("Sec-WebSocket-Protocol: {name}\r\n")));
                 }
                 (Err(response), None) => {
                     assert!(response.starts_with("HTTP/1.1 400 ") && response.contains(NAMES), "{response}");
