@@ -237,7 +237,13 @@ impl<L: Link> Link for WebSocket<L> {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.push_control(cx)?;
         match self.reading {
-            Reading::Frames if self.raw.is_empty() => self.link.poll_readable(cx),
+            Reading::Frames if self.raw.is_empty() => {
+                let readable = self.link.poll_readable(cx);
+                if readable.is_pending() {
+                    self.raw = BytesMut::new();
+                }
+                readable
+            }
             _ => Poll::Ready(Ok(())),
         }
     }

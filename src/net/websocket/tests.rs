@@ -2,12 +2,14 @@
 
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::frames::{Decoder, Step};
 use super::testing::*;
 use super::*;
 use crate::adapters::Closed;
 use crate::net::connection::Connection;
+use crate::net::link::Transport;
 use crate::net::testing::*;
 use crate::net::{Limits, Proto};
 
@@ -261,4 +263,22 @@ async fn what_came_with_the_request_is_read() {
     let now = hub.clock.now();
     let _task = tokio::spawn(Connection::new(link, peer(), Some(Proto::Mqtt), permit, now));
     assert_eq!(read_frame(&mut client).await, Some((FIN | BINARY, frame(ECHO, b"early"))));
+}
+
+#[tokio::test]
+async fn an_idle_connection_holds_no_buffer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap());
+    let (accepted, client) = tokio::join!(listener.accept(), client);
+    let accepted_with = Accepted { proto: Proto::Mqtt, texts: false, rest: BytesMut::new() };
+    let mut link = WebSocket::new(Transport::Tcp(accepted.unwrap().0), accepted_with);
+    let mut client = client.unwrap();
+    client.write_all(&binary(b"x")).await.unwrap();
+    assert_eq!(link.read_u8().await.unwrap(), b'x');
+    std::future::poll_fn(|cx| {
+        assert!(link.poll_readable(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+    assert_eq!(link.raw.capacity(), 0);
 }
