@@ -101,7 +101,7 @@ pub struct Listener {
     pub allow_anonymous: bool,
     /// Where connections come from that begin with a header of the PROXY protocol.
     pub proxies: Vec<Network>,
-    /// The sites whose pages may connect over WebSocket; none: all.
+    /// The sites whose pages may connect over WebSocket, `*` for all. None: all, but from the own machine only its own.
     pub origins: Vec<String>,
 }
 
@@ -191,6 +191,9 @@ impl Listener {
 /// As browsers send it: scheme and host, and the port where it is not the scheme's own.
 fn parse_origin(text: &str) -> Result<String, String> {
     let origin = text.strip_suffix('/').unwrap_or(text);
+    if origin == "*" {
+        return Ok(origin.to_owned());
+    }
     match origin.split_once("://") {
         Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && !host.contains('/') => {
             Ok(origin.to_owned())

@@ -16,7 +16,7 @@ use super::link::Transport;
 use super::listener::{ListenerSpec, Spoken};
 use super::sniff::{is_http, is_tls};
 use super::tls::Tls;
-use super::websocket::{WebSocket, accept};
+use super::websocket::{Sites, WebSocket, accept};
 use super::{Proto, proxy};
 use crate::broker::{Now, Peer};
 use crate::runtime::Phase;
@@ -82,7 +82,7 @@ async fn meet(
     if !is_websocket {
         return Ok((transport, peer, spec.spoken.proto()));
     }
-    let accepted = accept(&mut transport, &spec.origins).await?;
+    let accepted = accept(&mut transport, Sites::new(&spec.origins, peer.addr)).await?;
     let proto = accepted.proto;
     Ok((Transport::WebSocket(Box::new(WebSocket::new(transport, accepted))), peer, Some(proto)))
 }

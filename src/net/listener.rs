@@ -62,7 +62,8 @@ pub struct ListenerSpec {
     /// Who stands between clients and us: connections from there begin with a header that names the
     /// client. From elsewhere none is understood.
     pub proxies: Vec<Network>,
-    /// The sites whose pages may connect over WebSocket; none given: all.
+    /// The sites whose pages may connect over WebSocket, `*` for all. None given: all, but from the own machine
+    /// only its own.
     pub origins: Vec<String>,
 }
 

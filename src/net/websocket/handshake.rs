@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, create_response
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 use tokio_tungstenite::tungstenite::http::header::{ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL};
 
+use super::origin::Sites;
 use crate::net::Proto;
 
 /// The request line and all headers; a browser may send cookies that are of no use here.
@@ -68,13 +69,13 @@ impl Refusal {
 ///
 /// # Errors
 /// The stream broke, or the request was none that can be accepted.
-pub(in crate::net) async fn accept<S>(stream: &mut S, origins: &[String]) -> io::Result<Accepted>
+pub(in crate::net) async fn accept<S>(stream: &mut S, sites: Sites<'_>) -> io::Result<Accepted>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut bytes = BytesMut::new();
     let answer = match read_head(stream, &mut bytes).await? {
-        Ok(len) => answer(&bytes.split_to(len), origins),
+        Ok(len) => answer(&bytes.split_to(len), sites),
         Err(refusal) => Err(refusal),
     };
     match answer {
@@ -138,11 +139,11 @@ where
 }
 
 /// The protocol that was agreed on, and the answer.
-fn answer(head: &[u8], origins: &[String]) -> Result<(Proto, Vec<u8>), Refusal> {
+fn answer(head: &[u8], sites: Sites<'_>) -> Result<(Proto, Vec<u8>), Refusal> {
     let request = Request::try_parse(head).map_err(|error| refusal(&error))?;
     let (_, request) = request.ok_or_else(|| Refusal::bad("The request is not HTTP."))?;
     let response = create_response(&request).map_err(|error| refusal(&error))?;
-    check_origin(request.headers(), origins)?;
+    check_origin(request.headers(), sites)?;
     let (proto, name) = choose(request.headers())?;
     let accepted = response.headers().get(SEC_WEBSOCKET_ACCEPT).and_then(|value| value.to_str().ok());
     // Written out, as small clients compare names of headers by their case.
@@ -185,16 +186,15 @@ fn refusal(error: &Error) -> Refusal {
 }
 
 /// Browsers say which site a page is from; clients of other kinds say nothing.
-fn check_origin(headers: &HeaderMap, origins: &[String]) -> Result<(), Refusal> {
-    let Some(origin) = headers.get(ORIGIN).filter(|_| !origins.is_empty()) else { return Ok(()) };
-    if origins.iter().any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes())) {
-        return Ok(());
+fn check_origin(headers: &HeaderMap, sites: Sites<'_>) -> Result<(), Refusal> {
+    match headers.get(ORIGIN) {
+        Some(origin) if !sites.allow(origin.as_bytes()) => Err(Refusal::new(
+            "403 Forbidden",
+            "",
+            "Pages of this site may not connect here: name it in the listener's URL, ?origin=https://shop.example",
+        )),
+        _ => Ok(()),
     }
-    Err(Refusal::new(
-        "403 Forbidden",
-        "",
-        "Pages of this site may not connect here (the listener's `origin`).",
-    ))
 }
 
 /// The first of the offered sub-protocols that is spoken.
@@ -225,7 +225,8 @@ mod tests {
 
     fn ask(rest: &str, origins: &[&str]) -> Result<(Proto, String), String> {
         let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
-        answer(format!("{GOOD}{rest}\r\n").as_bytes(), &origins)
+        let sites = if origins.is_empty() { Sites::All } else { Sites::Named(&origins) };
+        answer(format!("{GOOD}{rest}\r\n").as_bytes(), sites)
             .map(|(proto, bytes)| (proto, String::from_utf8(bytes).unwrap()))
             .map_err(|refusal| refusal.to_http())
     }
@@ -304,7 +305,7 @@ mod tests {
             (good.replace("Host: h", "Host h"), "400", "cannot be read"),
             (good.replace("Host: h\r\n", &"X: y\r\n".repeat(200)), "431", "too many"),
         ] {
-            let response = answer(head.as_bytes(), &[]).unwrap_err().to_http();
+            let response = answer(head.as_bytes(), Sites::All).unwrap_err().to_http();
             assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{head}{response}");
             assert!(response.contains(part), "{head}{response}");
             let body = response.split_once(HTTP_END).unwrap().1;

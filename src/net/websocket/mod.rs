@@ -5,6 +5,7 @@ mod frames;
 mod handshake;
 #[cfg(test)]
 mod hostile_tests;
+mod origin;
 #[cfg(test)]
 pub(super) mod testing;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use tokio_util::io::poll_read_buf;
 pub(super) use self::frames::Fault;
 use self::frames::{BINARY, CLOSE, Decoder, PONG, Short, Step, TEXT, clip, code, put_head};
 pub(super) use self::handshake::{Accepted, accept};
+pub(super) use self::origin::Sites;
 use self::utf8::text_len;
 use super::ending::Ending;
 use super::link::Link;
