@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Causes;
+
 /// Totals since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -15,6 +17,8 @@ pub struct Counters {
     wills_sent: AtomicU64,
     wills_put_off: AtomicU64,
     wills_lost: AtomicU64,
+    /// What was dropped or refused at the edge, by cause.
+    pub causes: Causes,
 }
 
 /// [`Counters`] at one moment.

@@ -22,7 +22,7 @@ use super::identity::{First, Firsts};
 use super::parts::{Parts, each_chosen, parts};
 use super::settle::{EVERYWHERE, SettledInTx};
 use super::stage::{Extra, Stage, StagedRun, expiry};
-use super::{Broker, Now, Refused};
+use super::{Broker, Cause, Now, Refused};
 
 /// Below this size the bytes of a round are copied, so that the read buffer can be used again at once
 /// and a slow subscriber does not pin it.
@@ -99,6 +99,9 @@ impl Broker {
         {
             self.gather(&mut stage, &raw, first_id, by, &mut gathered, &mut done);
         }
+        if !done.refused.is_empty() {
+            self.counters.causes.add(Cause::RefusedByDestination, done.refused.len() as u64);
+        }
         if by.atomic && !done.refused.is_empty() {
             gathered.unreserve_all();
             return done;
@@ -120,6 +123,7 @@ impl Broker {
                 }
                 error => {
                     let reason = error.to_string();
+                    self.counters.causes.add(Cause::RefusedByDestination, stage.items.len() as u64);
                     // With the confirmations that stand behind the last publication, or without any.
                     let items = 0..=stage.items.len() as u32;
                     done.refused = items.map(|item| (item, reason.clone())).collect();
@@ -200,7 +204,10 @@ impl Broker {
                 Asked::Take => targets.push((slot, flags)),
                 // One full subscription does not keep the message from the others.
                 Asked::Rejected
-                    if run.route.address.kind == Kind::Topic || bound.queue.class != Class::Queue => {}
+                    if run.route.address.kind == Kind::Topic || bound.queue.class != Class::Queue =>
+                {
+                    self.counters.causes.count(Cause::SubscriptionFull);
+                }
                 Asked::Seen => {}
                 denied => {
                     for &(slot, _) in &targets {

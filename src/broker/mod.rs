@@ -1,6 +1,7 @@
 //! Where core and store meet: everything an adapter can do, and the threads behind it.
 
 mod bindings;
+mod causes;
 mod checkpoint;
 mod claims;
 mod compact;
@@ -48,6 +49,7 @@ use wharfmq_core::{ConnId, HeadView, QueueCell, Registry, Router, Settings};
 use wharfmq_store::Log;
 
 pub use bindings::Binding;
+pub use causes::{Cause, Causes};
 pub use claims::Claim;
 pub use consume::Consumer;
 pub use counters::{Counters, Totals};

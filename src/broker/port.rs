@@ -16,7 +16,7 @@ use super::flush::{Flushed, Flusher};
 use super::stage::{Extra, Stage, StagedState};
 use super::temporary::Own;
 use super::tx::Transactions;
-use super::{Broker, Claim, Consumer, Route, WriteBuf, is_temporary};
+use super::{Broker, Cause, Claim, Consumer, Route, WriteBuf, is_temporary};
 
 /// Bytes of publications that one connection may have unconfirmed before its reading pauses.
 const UNCONFIRMED_BYTES_MAX: usize = 4 << 20;
@@ -267,6 +267,17 @@ impl Port {
             let held = self.held_back.get_or_insert_with(|| Box::new(HeldBack { by: Vec::new(), until }));
             held.by.extend(flushed.slow);
         }
+    }
+
+    /// Has the session offered its input once more at `at`, or sooner, on the monotonic clock: for one that
+    /// has answered that it waits.
+    pub fn call_at(&mut self, at: Millis) {
+        self.retry_at = Some(self.retry_at.map_or(at, |other| other.min(at)));
+    }
+
+    /// Counts something that was dropped or refused.
+    pub fn count(&self, cause: Cause) {
+        self.broker.counters.causes.count(cause);
     }
 
     /// Whether the driver may read from the socket: false while the client has to be held back.

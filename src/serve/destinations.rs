@@ -21,7 +21,11 @@ pub(super) struct Shares {
 }
 
 /// The settings of destinations, as the core has them.
-pub(super) fn addresses(written: &[AddressSettings], shares: Shares) -> Result<Addresses, Failure> {
+pub(super) fn addresses(
+    written: &[AddressSettings],
+    shares: Shares,
+    session_messages: Option<u64>,
+) -> Result<Addresses, Failure> {
     let mut rules = Vec::with_capacity(written.len());
     for set in written {
         let pattern = Pattern::parse_canonical(&set.pattern)
@@ -33,7 +37,7 @@ pub(super) fn addresses(written: &[AddressSettings], shares: Shares) -> Result<A
         max_stored_bytes: shares.stored,
         ..QueuePolicy::default()
     };
-    Ok(Addresses::with_base(rules, base))
+    Ok(Addresses::with_base(rules, base).with_session_messages(session_messages.unwrap_or(0)))
 }
 
 /// What is passed on, as the core has it.
@@ -168,7 +172,7 @@ mod tests {
         std::fs::write(&file, FILE).unwrap();
         let loaded = load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
         let shares = Shares { volatile: 7, stored: 8 };
-        let addresses = addresses(&loaded.settings.addresses, shares).unwrap();
+        let addresses = addresses(&loaded.settings.addresses, shares, None).unwrap();
         let expected = QueuePolicy {
             durable: true,
             priority: true,

@@ -101,7 +101,7 @@ fn open_broker(settings: &Settings, clock: Clock) -> Result<Arc<Broker>, Failure
     let (log, shares) = open_log(settings)?;
     let options = Options {
         log,
-        settings: destinations::addresses(&settings.addresses, shares)?,
+        settings: destinations::addresses(&settings.addresses, shares, settings.mqtt.max_queued_messages)?,
         view: convert::header,
         topology: Topology {
             virtual_topics: settings.virtual_topics,

@@ -1,5 +1,6 @@
 //! What the broker promises, seen through sockets.
 
+mod bounds;
 mod connections;
 mod queues;
 mod retention;

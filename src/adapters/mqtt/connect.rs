@@ -9,16 +9,21 @@ use wharfmq_core::record::Class;
 use wharfmq_core::{CoreEvent, QueueCell};
 use wharfmq_mqtt::state::{IdSet, InboundAliases, KeepAlive, PacketIds};
 use wharfmq_mqtt::{
-    Connack, Connect, PropertyId, PropertyWriter, Reason, Refusal, Value, Version, decode_connect, encode,
+    Connack, Connect, ConnectReturn, Error, Properties, PropertyId, Reason, Refusal, Version, decode_connect,
+    encode,
 };
 
+use super::answers::fitting;
+use super::connack::{self, Offer};
 use super::flights::Flights;
+use super::outbound_alias::Aliases;
+use super::rate::Rate;
 use super::session::{self, Life};
 use super::will::will_of;
 use super::{Close, MqttOptions, MqttSession, Open, Phase, Progress, QUEUE_SUB};
 use crate::adapters::destination::mqtt_address;
 use crate::adapters::routes::Routes;
-use crate::broker::{Claim, Port, Will, WillId};
+use crate::broker::{Cause, Claim, Port, Will, WillId};
 
 /// How long a newcomer waits for the holder of its client id to let go, in milliseconds.
 const PATIENCE_MS: u64 = 1_000;
@@ -36,8 +41,22 @@ pub(super) struct Arriving {
     life: Life,
     window: u16,
     client_max_packet: u32,
-    assigned: bool,
+    problem_information: bool,
+    /// Topic aliases that the client takes.
+    client_aliases: u16,
+    /// The properties of CONNACK.
+    offer: Bytes,
     will: Option<Box<Will>>,
+}
+
+/// A CONNECT that is not accepted.
+struct Refused {
+    version: Version,
+    reason: Reason,
+    /// What is wrong and what would be right.
+    why: String,
+    /// The largest packet the client takes.
+    max_packet: u32,
 }
 
 impl MqttSession {
@@ -46,22 +65,22 @@ impl MqttSession {
             Ok(None) => return Ok(Progress::NeedInput),
             Ok(Some(decoded)) => (decoded.len, Arriving::new(&decoded.packet, &self.options, port)),
             Err(error) => {
+                if error.error == Error::PacketTooLarge {
+                    port.count(Cause::PacketTooLarge);
+                }
+                let why = format!("{} [{}]", error.error.text(), error.error.clause());
                 if let Some(refusal) = error.refusal() {
                     let version = error.version.unwrap_or(Version::V311);
-                    send_refusal(version, refusal, port);
+                    send_refusal(version, refusal, &why, u32::MAX, port);
                 }
-                return Err(Close::Violation(format!(
-                    "CONNECT: {} [{}]",
-                    error.error.text(),
-                    error.error.clause()
-                )));
+                return Err(Close::Violation(format!("CONNECT: {why}")));
             }
         };
         let arriving = match arriving {
             Ok(arriving) => arriving,
-            Err((version, reason)) => {
-                send_refusal(version, Refusal::V5(reason), port);
-                return Err(Close::Refused(format!("CONNECT: {reason}")));
+            Err(Refused { version, reason, why, max_packet }) => {
+                send_refusal(version, Refusal::V5(reason), &why, max_packet, port);
+                return Err(Close::Refused(format!("CONNECT: {reason}: {why}")));
             }
         };
         drop(input.split_to(len));
@@ -110,18 +129,25 @@ impl MqttSession {
 }
 
 impl Arriving {
-    fn new(connect: &Connect<'_>, options: &MqttOptions, port: &Port) -> Result<Self, (Version, Reason)> {
+    fn new(connect: &Connect<'_>, options: &MqttOptions, port: &Port) -> Result<Self, Refused> {
         let version = connect.version;
         let properties = connect.properties;
-        let refused = |reason| Err((version, reason));
+        let max_packet = properties.u32(PropertyId::MaximumPacketSize).unwrap_or(u32::MAX);
+        let refused = |reason, why: String| Err(Refused { version, reason, why, max_packet });
         if properties.text(PropertyId::AuthenticationMethod).is_some() {
-            return refused(Reason::BAD_AUTHENTICATION_METHOD);
+            return refused(Reason::BAD_AUTHENTICATION_METHOD, "no authentication method is offered".into());
         }
         if connect.client_id.len() > CLIENT_ID_BYTES_MAX {
-            return refused(Reason::CLIENT_IDENTIFIER_NOT_VALID);
+            let why = format!("the client id has more than {CLIENT_ID_BYTES_MAX} bytes");
+            return refused(Reason::CLIENT_IDENTIFIER_NOT_VALID, why);
         }
         if connect.client_id.is_empty() && !version.is_v5() && !connect.clean_start {
-            return refused(Reason::CLIENT_IDENTIFIER_NOT_VALID);
+            let why = "an empty client id needs a clean session".into();
+            return refused(Reason::CLIENT_IDENTIFIER_NOT_VALID, why);
+        }
+        if let Some(why) = connect.will.as_ref().and_then(|will| options.check_will(will)) {
+            port.count(why.cause());
+            return refused(why.reason(), format!("the will: {}", why.text(options)));
         }
         let assigned = connect.client_id.is_empty();
         let client_id = if assigned {
@@ -130,22 +156,45 @@ impl Arriving {
             ByteString::from(connect.client_id)
         };
         let will = connect.will.as_ref().map(|will| will_of(will, version)).transpose();
-        let will = will.map_err(|reason| (version, reason))?.flatten();
+        let will = will.map_err(|reason| Refused {
+            version,
+            reason,
+            why: "the will's topic cannot be published to".into(),
+            max_packet,
+        })?;
         let seconds = properties.u32(PropertyId::SessionExpiryInterval);
+        let life = Life::new(session::asked(version, connect.clean_start, seconds), options);
+        let (keep_alive, told) = connack::keep_alive(connect.keep_alive, options.max_keep_alive);
+        let offer = Offer {
+            options,
+            client_id: &client_id,
+            assigned,
+            keep_alive: told.then_some(keep_alive),
+            life,
+            asks_response: properties.flag(PropertyId::RequestResponseInformation).unwrap_or(false),
+            max_packet,
+        };
+        let offer = if version.is_v5() { offer.properties() } else { Some(Bytes::new()) };
+        let Some(offer) = offer else {
+            let why = "the answer to CONNECT is larger than your maximum packet size";
+            return refused(Reason::PACKET_TOO_LARGE, why.into());
+        };
         Ok(Self {
             client_id,
             patience: port.now.mono.plus(Millis(PATIENCE_MS)),
             version,
             clean_start: connect.clean_start,
-            keep_alive: KeepAlive(connect.keep_alive),
-            life: Life::new(session::asked(version, connect.clean_start, seconds), options),
+            keep_alive: KeepAlive(keep_alive),
+            life,
             window: properties
                 .u16(PropertyId::ReceiveMaximum)
                 .unwrap_or(options.max_inflight)
                 .min(options.max_inflight),
-            client_max_packet: properties.u32(PropertyId::MaximumPacketSize).unwrap_or(u32::MAX),
-            assigned,
-            will,
+            client_max_packet: max_packet,
+            problem_information: properties.flag(PropertyId::RequestProblemInformation).unwrap_or(true),
+            client_aliases: properties.u16(PropertyId::TopicAliasMaximum).unwrap_or(0),
+            offer,
+            will: will.flatten(),
         })
     }
 
@@ -154,7 +203,14 @@ impl Arriving {
         let Some(will) = self.will.take() else { return Ok(None) };
         let left = port.leave_will(&self.client_id, *will, self.life.granted);
         left.map(Some).map_err(|refused| {
-            send_refusal(self.version, Refusal::V5(Reason::QUOTA_EXCEEDED), port);
+            let why = refused.to_string();
+            send_refusal(
+                self.version,
+                Refusal::V5(Reason::QUOTA_EXCEEDED),
+                &why,
+                self.client_max_packet,
+                port,
+            );
             Close::Refused(format!("CONNECT: {refused}"))
         })
     }
@@ -186,8 +242,13 @@ impl Arriving {
             heard: port.now.mono,
             client_max_packet: self.client_max_packet,
             window: self.window,
+            problem_information: self.problem_information,
+            unanswered: 0,
+            rate: options.max_publish_rate.and_then(|rate| Rate::new(rate, port.now.mono)),
+            outbound: Aliases::new(self.client_aliases, options.topic_aliases),
             answered: false,
             draining: false,
+            parted: false,
             kicked: None,
             life: self.life,
             routes: Routes::new(|topic| mqtt_address(topic).map_err(|error| error.to_string())),
@@ -215,18 +276,8 @@ impl Arriving {
     }
 
     fn answer(&self, session_present: bool, open: &mut Open, stored: bool, port: &mut Port) {
-        let mut scratch = BytesMut::new();
-        let mut writer = PropertyWriter::new(&mut scratch);
-        if self.version.is_v5() {
-            // None of these can fail: the values are in range and the texts short.
-            let _ = writer.put(PropertyId::MaximumPacketSize, Value::U32(open.options.max_packet));
-            let _ = writer.put(PropertyId::TopicAliasMaximum, Value::U16(open.options.topic_aliases));
-            self.life.tell(&mut writer);
-            if self.assigned {
-                let _ = writer.put(PropertyId::AssignedClientIdentifier, Value::Text(&self.client_id));
-            }
-        }
-        let connack = Connack { session_present, code: Reason::SUCCESS, properties: writer.finish() };
+        let properties = Properties::from_raw(&self.offer);
+        let connack = Connack { session_present, code: Reason::SUCCESS, properties };
         let mut packet = BytesMut::new();
         let _ = encode::connack(&mut packet, self.version, &connack);
         if stored {
@@ -257,13 +308,24 @@ impl Open {
     }
 }
 
-fn send_refusal(version: Version, refusal: Refusal, port: &mut Port) {
+fn send_refusal(version: Version, refusal: Refusal, why: &str, most: u32, port: &mut Port) {
     let code = match refusal {
         Refusal::V3(code) => Reason(code as u8),
         Refusal::V5(reason) if version.is_v5() => reason,
-        Refusal::V5(reason) => Reason(reason.to_connack_v3() as u8),
+        Refusal::V5(reason) => match reason.to_connack_v3() {
+            // Where no return code says it the connection is closed without one (MQTT-3.2.2-6 of 3.1.1).
+            ConnectReturn::ServerUnavailable if !is_unavailable(reason) => return,
+            code => Reason(code as u8),
+        },
     };
-    let connack = Connack { session_present: false, code, properties: wharfmq_mqtt::Properties::EMPTY };
-    // Cannot fail: nothing in the packet has a length of its own.
-    let _ = port.out.with(|out| encode::connack(out, version, &connack));
+    let texts: &[_] = if version.is_v5() { &[(PropertyId::ReasonString, why)] } else { &[] };
+    let packet = fitting(most, texts, |out, properties| {
+        encode::connack(out, version, &Connack { session_present: false, code, properties })
+    });
+    port.out.put(&packet);
+}
+
+/// Whether a client does well to try again later, which is what "server unavailable" tells those of MQTT 3.
+const fn is_unavailable(reason: Reason) -> bool {
+    matches!(reason, Reason::SERVER_UNAVAILABLE | Reason::SERVER_BUSY | Reason::SERVER_SHUTTING_DOWN)
 }

@@ -12,13 +12,14 @@ use smallvec::SmallVec;
 use wharfmq_base::Millis;
 use wharfmq_core::{Address, Chunk, HeadTag, Item, Notes, Qos, Run, SubTag};
 use wharfmq_mqtt::encode::{self, PublishHead};
-use wharfmq_mqtt::{PacketId, Properties, PropertyId, PropertyWriter, Value};
+use wharfmq_mqtt::state::AliasUse;
+use wharfmq_mqtt::{PacketId, Properties, PropertyId, PropertyWriter, Value, Version, var_int_len};
 
 use super::publish::{NO_PASS, mqtt_qos};
 use super::{OUT_HIGH, Open};
 use crate::adapters::convert::{self, MQTT3, MQTT5};
 use crate::adapters::destination;
-use crate::broker::Port;
+use crate::broker::{Cause, Port};
 
 /// Frames from this size on are sent by reference, except for their first bytes.
 const CHAIN_BYTES: usize = 2_048;
@@ -113,6 +114,7 @@ impl Open {
     /// Sends one item; false where the client's window is full.
     fn send_item(&mut self, chunk: &Chunk, item: &Item, plan: &Plan, port: &mut Port) -> bool {
         if item.expires <= port.now.wall {
+            port.count(Cause::ExpiredOnTheWay);
             return true;
         }
         let qos = item.qos.min(plan.qos);
@@ -121,12 +123,9 @@ impl Open {
             Err(WindowFull) => return false,
         };
         let retain = item.retain && plan.retain_as_published;
-        if qos == item.qos && self.is_same_wire(item, plan) {
-            if item.frame.len <= self.client_max_packet {
-                send_patched(chunk, item, retain, id, port);
-            } else {
-                self.release(id);
-            }
+        let is_patched = qos == item.qos && !self.outbound.is_used() && self.is_same_wire(item, plan);
+        if is_patched && item.frame.len <= self.client_max_packet {
+            send_patched(chunk, item, retain, id, port);
             return true;
         }
         let Some(address) = chunk.addresses.get(usize::from(item.address)) else { return true };
@@ -154,10 +153,16 @@ impl Open {
         if qos == Qos::AtMostOnce {
             return Ok(None);
         }
-        if self.ids.used() >= usize::from(self.window) {
+        if self.is_window_full() {
             return Err(WindowFull);
         }
         self.ids.allocate().map(Some).ok_or(WindowFull)
+    }
+
+    /// Whether as many messages are unacknowledged as the client wants. Those that an earlier connection
+    /// sent count when they are sent again (4.9).
+    pub(super) fn is_window_full(&self) -> bool {
+        self.ids.used().saturating_sub(self.flights.unsent()) >= usize::from(self.window)
     }
 
     pub(super) fn release(&mut self, id: Option<PacketId>) {
@@ -167,56 +172,95 @@ impl Open {
     }
 
     /// Writes a PUBLISH from its parts. False where it is larger than the client takes, or cannot be
-    /// said in MQTT at all: it is dropped then (3.1.2.11.4).
+    /// said in MQTT at all: it is dropped then, counted, and done with (MQTT-3.1.2-25).
     pub(super) fn send_anew(&mut self, outgoing: &Outgoing<'_>, port: &mut Port) -> bool {
+        self.write_anew(outgoing, true, port)
+    }
+
+    /// [`Open::send_anew`] of a packet that may go out behind later ones unless `in_order`.
+    pub(super) fn write_anew(&mut self, outgoing: &Outgoing<'_>, in_order: bool, port: &mut Port) -> bool {
         let mut writing = self.writing.take().unwrap_or_default();
         let topic = writing.spell(outgoing.address);
-        let scratch = &mut writing.scratch;
+        let alias = self.outbound.choose(&topic, in_order);
+        let mut written = self.write(outgoing, &topic, alias, &mut writing.scratch, port);
+        if let (Err(_), AliasUse::New(_)) = (written, alias) {
+            // The client would never learn what the alias stands for. Without it the packet is shorter.
+            self.outbound.take_back(&topic);
+            written = self.write(outgoing, &topic, AliasUse::None, &mut writing.scratch, port);
+        }
+        self.writing = Some(writing);
+        written.map_err(|cause| port.count(cause)).is_ok()
+    }
+
+    fn write(
+        &self,
+        outgoing: &Outgoing<'_>,
+        topic: &str,
+        alias: AliasUse,
+        scratch: &mut BytesMut,
+        port: &mut Port,
+    ) -> Result<(), Cause> {
         scratch.clear();
         if self.version.is_v5() {
-            let mut writer = PropertyWriter::new(scratch);
-            if outgoing.expires != Millis::NEVER {
-                // Rounded up, so that a message that is still alive never says 0.
-                let seconds = outgoing.expires.since(port.now.wall).0.div_ceil(1_000);
-                let seconds = Value::U32(u32::try_from(seconds).unwrap_or(u32::MAX));
-                let _ = writer.put(PropertyId::MessageExpiryInterval, seconds);
-            }
-            for id in outgoing.sub_ids {
-                let _ = writer.put(PropertyId::SubscriptionIdentifier, Value::VarInt(*id));
-            }
-            if outgoing.tag == MQTT5 && outgoing.notes.0.is_empty() {
-                let skip = [PropertyId::TopicAlias, PropertyId::MessageExpiryInterval];
-                writer.copy(Properties::from_raw(outgoing.head), |id| !skip.contains(&id));
-            } else {
-                let text = convert::body_is_text(outgoing.tag, outgoing.head, &outgoing.body);
-                convert::write_mqtt5_properties(outgoing.tag, outgoing.head, outgoing.notes, text, scratch);
-            }
+            put_properties(outgoing, alias, port.now.wall, scratch);
         }
         let head = PublishHead {
             dup: outgoing.dup,
             qos: mqtt_qos(outgoing.qos),
             retain: outgoing.retain,
-            topic: &topic,
+            topic: if let AliasUse::Known(_) = alias { "" } else { topic },
             packet_id: outgoing.id,
             properties: Properties::from_raw(scratch),
             shared_properties_len: 0,
         };
-        let fits = self.write(&head, &outgoing.body, port);
-        self.writing = Some(writing);
-        fits
-    }
-
-    fn write(&self, head: &PublishHead<'_>, body: &Bytes, port: &mut Port) -> bool {
-        let size = 11 + head.topic.len() + head.properties.raw().len() + body.len();
-        if size > self.client_max_packet as usize {
-            return false;
+        if packet_len(self.version, &head, outgoing.body.len()) > self.client_max_packet as usize {
+            return Err(Cause::TooLargeForClient);
         }
-        if port.out.with(|out| encode::publish_head(out, self.version, head, body.len())).is_err() {
-            return false;
-        }
+        let body = &outgoing.body;
+        let written = port.out.with(|out| encode::publish_head(out, self.version, &head, body.len()));
+        written.map_err(|_| Cause::CannotBeSaid)?;
         port.out.chain(body.clone());
-        true
+        Ok(())
     }
+}
+
+/// Writes the properties of a PUBLISH of MQTT 5.
+fn put_properties(outgoing: &Outgoing<'_>, alias: AliasUse, now: Millis, scratch: &mut BytesMut) {
+    let mut writer = PropertyWriter::new(scratch);
+    // None of these can fail: the values are in range.
+    if let AliasUse::New(alias) | AliasUse::Known(alias) = alias {
+        let _ = writer.put(PropertyId::TopicAlias, Value::U16(alias));
+    }
+    if outgoing.expires != Millis::NEVER {
+        // Rounded up, so that a message that is still alive never says 0.
+        let seconds = outgoing.expires.since(now).0.div_ceil(1_000);
+        let seconds = Value::U32(u32::try_from(seconds).unwrap_or(u32::MAX));
+        let _ = writer.put(PropertyId::MessageExpiryInterval, seconds);
+    }
+    for id in outgoing.sub_ids {
+        let _ = writer.put(PropertyId::SubscriptionIdentifier, Value::VarInt(*id));
+    }
+    if outgoing.tag == MQTT5 && outgoing.notes.0.is_empty() {
+        let skip = [PropertyId::TopicAlias, PropertyId::MessageExpiryInterval];
+        writer.copy(Properties::from_raw(outgoing.head), |id| !skip.contains(&id));
+    } else {
+        let text = convert::body_is_text(outgoing.tag, outgoing.head, &outgoing.body);
+        convert::write_mqtt5_properties(outgoing.tag, outgoing.head, outgoing.notes, text, scratch);
+    }
+}
+
+/// The size of a PUBLISH, to the byte.
+fn packet_len(version: Version, head: &PublishHead<'_>, body: usize) -> usize {
+    let var_int_len = |value: usize| var_int_len(u32::try_from(value).unwrap_or(u32::MAX));
+    let mut remaining = 2 + head.topic.len() + body;
+    if head.packet_id.is_some() {
+        remaining += 2;
+    }
+    if version.is_v5() {
+        let properties = head.properties.raw().len();
+        remaining += var_int_len(properties) + properties;
+    }
+    1 + var_int_len(remaining) + remaining
 }
 
 impl Writing {

@@ -30,10 +30,19 @@ struct Inner {
     by_id: HashMap<PacketId, Flight, RandomState>,
     /// Acknowledged since the last settle.
     acked: Vec<(SubTag, u64, u32)>,
-    /// Packet ids that messages had in an earlier connection.
-    earlier: BTreeMap<MessageId, PacketId>,
+    /// What messages had in an earlier connection.
+    earlier: BTreeMap<MessageId, Earlier>,
+    /// How many of those have not been sent in this connection.
+    unsent: usize,
     /// Messages that the client has finished with before the queue delivered them again.
     finished: HashSet<MessageId, RandomState>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Earlier {
+    id: PacketId,
+    /// It is still to be sent in this connection. False where the client has said PUBREC.
+    unsent: bool,
 }
 
 impl Flights {
@@ -68,20 +77,56 @@ impl Flights {
 
     /// Notes that `message` had this packet id in an earlier connection.
     pub(super) fn recall(&mut self, message: MessageId, id: PacketId) {
-        self.inner().earlier.insert(message, id);
+        let inner = self.inner();
+        let unsent = !inner.by_id.contains_key(&id);
+        inner.unsent += usize::from(unsent);
+        inner.earlier.insert(message, Earlier { id, unsent });
     }
 
     /// The packet id that a message had in an earlier connection.
-    pub(super) fn take_earlier(&mut self, message: MessageId) -> Option<PacketId> {
-        self.0.as_mut()?.earlier.remove(&message)
+    pub(super) fn earlier(&self, message: MessageId) -> Option<PacketId> {
+        Some(self.0.as_ref()?.earlier.get(&message)?.id)
+    }
+
+    /// Forgets what a message had in an earlier connection.
+    pub(super) fn forget_earlier(&mut self, message: MessageId) {
+        if let Some(inner) = &mut self.0
+            && let Some(earlier) = inner.earlier.remove(&message)
+        {
+            inner.unsent -= usize::from(earlier.unsent);
+        }
+    }
+
+    /// Packet ids that are taken by what is still to be sent: no place of the client's window is.
+    pub(super) fn unsent(&self) -> usize {
+        self.0.as_ref().map_or(0, |inner| inner.unsent)
+    }
+
+    /// The packet ids of what should have been sent again before `message` and is gone from the queue, as
+    /// what has expired is.
+    pub(super) fn take_gone_before(&mut self, message: MessageId) -> Vec<PacketId> {
+        let Some(inner) = self.0.as_mut().filter(|inner| inner.unsent > 0) else { return Vec::new() };
+        let older = inner.earlier.range(..message).filter(|(_, earlier)| earlier.unsent);
+        let gone: Vec<_> = older.map(|(message, earlier)| (*message, earlier.id)).collect();
+        gone.iter().for_each(|(message, _)| self.forget_earlier(*message));
+        gone.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The client is done with a packet id of an earlier connection before its message was sent again.
+    pub(super) fn finish_earlier(&mut self, id: PacketId) -> bool {
+        let Some(inner) = self.0.as_mut().filter(|inner| inner.unsent > 0) else { return false };
+        let found = inner.earlier.iter().find(|(_, earlier)| earlier.id == id && earlier.unsent);
+        let Some((&message, _)) = found else { return false };
+        inner.finished.insert(message);
+        self.forget_earlier(message);
+        true
     }
 
     /// Whether the client has finished with a message that the queue delivers again.
     pub(super) fn take_finished(&mut self, message: MessageId) -> bool {
-        let Some(inner) = &mut self.0 else { return false };
-        let finished = inner.finished.remove(&message);
+        let finished = self.0.as_mut().is_some_and(|inner| inner.finished.remove(&message));
         if finished {
-            inner.earlier.remove(&message);
+            self.forget_earlier(message);
         }
         finished
     }

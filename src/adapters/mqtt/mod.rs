@@ -1,11 +1,17 @@
 //! MQTT 3.1, 3.1.1 and 5.0 over the broker.
 
+mod answers;
+mod connack;
 mod connect;
 mod deliver;
 mod flights;
+mod limits;
 mod options;
+mod outbound_alias;
+mod parting;
 mod publish;
 mod queued;
+mod rate;
 mod retained;
 mod session;
 mod subscribe;
@@ -21,18 +27,18 @@ use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::{CoreEvent, Gone, QueueCell, SubTag};
 use wharfmq_mqtt::state::{IdSet, InboundAliases, KeepAlive, PacketIds};
-use wharfmq_mqtt::{
-    Ack, AckKind, Disconnect, Error, Limits, Packet, PacketId, Properties, Reason, Version, decode, encode,
-};
+use wharfmq_mqtt::{Disconnect, Limits, Packet, Reason, Version, decode, encode};
 
 use self::connect::Arriving;
 use self::flights::Flights;
 use self::options::Subscription;
+use self::outbound_alias::Aliases;
 use self::publish::Reply;
+use self::rate::Rate;
 use self::session::Life;
 use super::routes::Routes;
 use super::{Close, Closed, Progress, ROUND_BYTES, ROUND_FRAMES, Session};
-use crate::broker::{Consumer, Port, WillId};
+use crate::broker::{Cause, Consumer, Port, WillId};
 
 /// Output beyond which no more events are taken: the client reads slower than it is sent.
 const OUT_HIGH: usize = 256 * 1024;
@@ -120,9 +126,17 @@ struct Open {
     /// The largest packet the client takes.
     client_max_packet: u32,
     window: u16,
+    /// Whether reason strings may go into packets other than CONNACK and DISCONNECT.
+    problem_information: bool,
+    /// Publications of QoS 1 and 2 that are not answered.
+    unanswered: u32,
+    rate: Option<Box<Rate>>,
+    outbound: Aliases,
     /// CONNACK is out; nothing may be sent before it (3.2).
     answered: bool,
     draining: bool,
+    /// DISCONNECT is out: nothing may follow.
+    parted: bool,
     /// Why the connection has to end, as soon as what the client has already sent is read: its goodbye
     /// may be in it.
     kicked: Option<Box<Gone>>,
@@ -186,6 +200,9 @@ impl Session for MqttSession {
                 open.on_confirm(confirm, port)?;
             }
         }
+        if let Phase::Open(open) = &mut self.phase {
+            open.part_when_settled(port);
+        }
         Ok(())
     }
 
@@ -197,7 +214,13 @@ impl Session for MqttSession {
                 Err(open.on_kick(&gone, port))
             }
             Phase::Open(open) if open.deadline().is_some_and(|at| at <= port.now.mono) => {
-                open.say_goodbye(Reason::KEEP_ALIVE_TIMEOUT, port);
+                if !port.may_read() {
+                    // Whatever the client has sent meanwhile could not be read.
+                    open.heard = port.now.mono;
+                    return Ok(());
+                }
+                let why = format!("nothing came for more than one and a half times {} s", open.keep_alive.0);
+                open.say_goodbye(Reason::KEEP_ALIVE_TIMEOUT, &why, port);
                 Err(Close::TimedOut("keep-alive"))
             }
             _ => Ok(()),
@@ -218,8 +241,7 @@ impl Session for MqttSession {
 
     fn drain(&mut self, port: &mut Port) {
         if let Phase::Open(open) = &mut self.phase {
-            open.draining = true;
-            open.say_goodbye(Reason::SERVER_SHUTTING_DOWN, port);
+            open.drain(port);
         }
     }
 
@@ -243,6 +265,21 @@ impl Open {
     }
 
     fn on_input(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
+        if self.draining && self.version.is_v5() {
+            return self.on_last_input(input, port);
+        }
+        let Some(rate) = &mut self.rate else { return self.on_frames(input, port) };
+        let allowance = rate.spend(input, self.options.max_packet, port.now.mono);
+        let Some(at) = allowance.more_at else { return self.on_frames(input, port) };
+        let held = input.split_off(allowance.bytes);
+        let progress = self.on_frames(input, port);
+        input.unsplit(held);
+        port.count(Cause::PublishRate);
+        port.call_at(at);
+        progress.map(|_| Progress::Wait)
+    }
+
+    fn on_frames(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
         self.heard = port.now.mono;
         let mut base = 0;
         let mut at = 0;
@@ -302,8 +339,9 @@ impl Open {
             Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(&unsubscribe, port),
             Packet::Disconnect(disconnect) => Err(self.on_disconnect(&disconnect, port)),
             Packet::Auth(_) => {
-                self.say_goodbye(Reason::PROTOCOL_ERROR, port);
-                Err(Close::Violation("AUTH without an authentication method in CONNECT".into()))
+                let why = "AUTH without an authentication method in CONNECT";
+                self.say_goodbye(Reason::PROTOCOL_ERROR, why, port);
+                Err(Close::Violation(why.into()))
             }
             _ => Ok(()),
         }
@@ -314,8 +352,9 @@ impl Open {
         if let Some(seconds) = disconnect.properties.u32(SessionExpiryInterval)
             && !self.change_life(seconds)
         {
-            self.say_goodbye(Reason::PROTOCOL_ERROR, port);
-            return Close::Violation("session expiry set at DISCONNECT after 0 at CONNECT".into());
+            let why = "session expiry set at DISCONNECT after 0 at CONNECT";
+            self.say_goodbye(Reason::PROTOCOL_ERROR, why, port);
+            return Close::Violation(why.into());
         }
         if disconnect.reason == Reason::SUCCESS {
             self.take_back_will(port);
@@ -354,7 +393,7 @@ impl Open {
         Ok(())
     }
 
-    fn on_kick(&self, gone: &Gone, port: &mut Port) -> Close {
+    fn on_kick(&mut self, gone: &Gone, port: &mut Port) -> Close {
         let (reason, why) = match gone {
             Gone::TakenOver => {
                 (Reason::SESSION_TAKEN_OVER, "another connection took over the client id".into())
@@ -362,28 +401,8 @@ impl Open {
             Gone::Deleted => (Reason::ADMINISTRATIVE_ACTION, "the session was deleted".into()),
             Gone::Closed(why) => (Reason::ADMINISTRATIVE_ACTION, why.clone()),
         };
-        self.say_goodbye(reason, port);
+        self.say_goodbye(reason, &why, port);
         Close::Refused(why)
-    }
-
-    /// Tells an MQTT 5 client why the connection ends; to the others only the close says it.
-    fn say_goodbye(&self, reason: Reason, port: &mut Port) {
-        if self.version.is_v5() {
-            let packet = Disconnect { reason, properties: Properties::EMPTY };
-            // Cannot fail: nothing in the packet has a length of its own.
-            let _ = port.out.with(|out| encode::disconnect(out, self.version, &packet));
-        }
-    }
-
-    fn violation(&self, error: Error, port: &mut Port) -> Close {
-        self.say_goodbye(error.reason(), port);
-        Close::Violation(format!("{} [{}]", error.text(), error.clause()))
-    }
-
-    fn send_ack(&self, kind: AckKind, id: PacketId, reason: Reason, port: &mut Port) {
-        let ack = Ack { packet_id: id, reason, properties: Properties::EMPTY };
-        // Cannot fail: nothing in the packet has a length of its own.
-        let _ = port.out.with(|out| encode::ack(out, self.version, kind, &ack));
     }
 
     /// Has `packet` sent once everything this client caused before is durable.

@@ -6,6 +6,7 @@ use wharfmq_base::Millis;
 use wharfmq_core::{Item, Qos, Span, Token};
 use wharfmq_mqtt::{AckKind, PacketId, PropertyId, Publish, Reason};
 
+use super::limits::Unwanted;
 use super::{Close, Open};
 use crate::adapters::convert::{MQTT3, MQTT5};
 use crate::broker::{Confirm, Port};
@@ -21,6 +22,8 @@ pub(super) enum Reply {
     Pubcomp(u16),
     /// PUBREL towards the client, after its PUBREC was stored.
     Pubrel(u16),
+    /// PUBACK or PUBREC for a publication that was not taken.
+    Unwanted(u16, AckKind, Unwanted),
     Deferred,
     Nothing,
 }
@@ -34,6 +37,10 @@ impl Reply {
             Self::Pubrel(id) => (3, id, false),
             Self::Deferred => (4, 0, false),
             Self::Nothing => (5, 0, false),
+            Self::Unwanted(id, AckKind::Pubrec, why) => {
+                return Token(7 << 32 | (why as u64) << 16 | id as u64);
+            }
+            Self::Unwanted(id, _, why) => return Token(6 << 32 | (why as u64) << 16 | id as u64),
         };
         Token(kind << 32 | (unmatched as u64) << 16 | id as u64)
     }
@@ -46,6 +53,8 @@ impl Reply {
             2 => Self::Pubcomp(id),
             3 => Self::Pubrel(id),
             4 => Self::Deferred,
+            6 => Self::Unwanted(id, AckKind::Puback, Unwanted::from_u8((token.0 >> 16) as u8)),
+            7 => Self::Unwanted(id, AckKind::Pubrec, Unwanted::from_u8((token.0 >> 16) as u8)),
             _ => Self::Nothing,
         }
     }
@@ -68,6 +77,9 @@ impl Open {
             port.confirm(Reply::Pubrec(id.get(), false).token());
             return Ok(());
         }
+        if publish.packet_id.is_some() {
+            self.await_answer(port)?;
+        }
         let alias = publish.properties.u16(PropertyId::TopicAlias);
         let owned: ByteString;
         let topic = match alias {
@@ -78,37 +90,15 @@ impl Open {
             }
         };
         if topic.starts_with("$SYS/") {
-            return self.refuse_system(publish, port);
+            return self.turn_down(publish, Unwanted::OwnTopic, port);
         }
-        let route = self.routes.get(topic, port).cloned();
-        let route = route.map_err(|why| {
-            self.say_goodbye(Reason::TOPIC_NAME_INVALID, port);
-            Close::Violation(why)
-        })?;
-        let span = |range: std::ops::Range<usize>| Span {
-            start: (at + range.start) as u32,
-            len: range.len() as u32,
+        if let Err(why) = self.options.check_topic(topic).and_then(|()| self.check_format(publish)) {
+            return self.turn_down(publish, why, port);
+        }
+        let Ok(route) = self.routes.get(topic, port).cloned() else {
+            return self.turn_down(publish, Unwanted::BadName, port);
         };
-        let patch = match (alias, publish.packet_id_range()) {
-            (Some(_), _) => NO_PASS,
-            (None, Some(range)) => u16::try_from(range.start).unwrap_or(NO_PASS),
-            (None, None) => 0,
-        };
-        let item = Item {
-            frame: Span { start: at as u32, len: len as u32 },
-            head: span(publish.properties_range()),
-            body: span(publish.payload_range()),
-            address: 0,
-            patch,
-            tag: if self.version.is_v5() { MQTT5 } else { MQTT3 },
-            qos,
-            retain: publish.retain,
-            priority: 4,
-            expires: match publish.properties.u32(PropertyId::MessageExpiryInterval) {
-                Some(seconds) => port.now.wall.plus(Millis(u64::from(seconds) * 1_000)),
-                None => Millis::NEVER,
-            },
-        };
+        let item = self.item(publish, at, len, alias.is_some(), port.now.wall);
         let unmatched = route.is_empty();
         let token = publish.packet_id.map(|id| match qos {
             Qos::ExactlyOnce => {
@@ -122,6 +112,35 @@ impl Open {
         Ok(())
     }
 
+    /// What is staged of a publication whose frame of `len` bytes begins at `at`.
+    #[inline]
+    fn item(&self, publish: &Publish<'_>, at: usize, len: usize, has_alias: bool, now: Millis) -> Item {
+        let span = |range: std::ops::Range<usize>| Span {
+            start: (at + range.start) as u32,
+            len: range.len() as u32,
+        };
+        let patch = match (has_alias, publish.packet_id_range()) {
+            (true, _) => NO_PASS,
+            (false, Some(range)) => u16::try_from(range.start).unwrap_or(NO_PASS),
+            (false, None) => 0,
+        };
+        Item {
+            frame: Span { start: at as u32, len: len as u32 },
+            head: span(publish.properties_range()),
+            body: span(publish.payload_range()),
+            address: 0,
+            patch,
+            tag: if self.version.is_v5() { MQTT5 } else { MQTT3 },
+            qos: core_qos(publish.qos),
+            retain: publish.retain,
+            priority: 4,
+            expires: match publish.properties.u32(PropertyId::MessageExpiryInterval) {
+                Some(seconds) => now.plus(Millis(u64::from(seconds) * 1_000)),
+                None => Millis::NEVER,
+            },
+        }
+    }
+
     fn resolve_alias(&mut self, alias: u16, topic: &str, port: &mut Port) -> Result<ByteString, Close> {
         let found = if topic.is_empty() {
             self.aliases.get(alias).cloned()
@@ -132,23 +151,14 @@ impl Open {
         found.map_err(|error| self.violation(error, port))
     }
 
-    fn refuse_system(&mut self, publish: &Publish<'_>, port: &mut Port) -> Result<(), Close> {
-        let reason = if self.version.is_v5() { Reason::NOT_AUTHORIZED } else { Reason::SUCCESS };
-        match (core_qos(publish.qos), publish.packet_id) {
-            (Qos::AtLeastOnce, Some(id)) => self.send_ack(AckKind::Puback, id, reason, port),
-            (Qos::ExactlyOnce, Some(id)) => self.send_ack(AckKind::Pubrec, id, reason, port),
-            _ => {}
-        }
-        Ok(())
-    }
-
     pub(super) fn on_pubrel(&mut self, id: PacketId, port: &mut Port) {
         if self.inbound.remove(id) {
             self.remember_inbound(id, false, port);
             port.confirm(Reply::Pubcomp(id.get()).token());
         } else {
-            let reason = self.reason_or_success(Reason::PACKET_IDENTIFIER_NOT_FOUND);
-            self.send_ack(AckKind::Pubcomp, id, reason, port);
+            self.answered_one();
+            let reason = Reason::PACKET_IDENTIFIER_NOT_FOUND;
+            self.send_refusal(AckKind::Pubcomp, id, reason, "no PUBLISH of this packet identifier", port);
         }
     }
 
@@ -177,33 +187,68 @@ impl Open {
             Reply::Pubrec(id, unmatched) => (AckKind::Pubrec, id, reason(unmatched)),
             Reply::Pubcomp(id) => (AckKind::Pubcomp, id, Reason::SUCCESS),
             Reply::Pubrel(id) => (AckKind::Pubrel, id, Reason::SUCCESS),
+            Reply::Unwanted(id, kind, why) => {
+                self.refuse_unwanted(kind, id, why, port);
+                return Ok(());
+            }
             Reply::Deferred => {
-                let next = self.deferred.as_mut().and_then(|deferred| deferred.pop_front());
-                self.deferred.take_if(|deferred| deferred.is_empty());
-                if let Some(packet) = next {
-                    port.out.chain(packet);
-                    self.answered = true;
-                }
+                self.send_deferred(port);
                 return Ok(());
             }
             Reply::Nothing => return Ok(()),
         };
-        if reason.is_error()
-            && kind == AckKind::Pubrec
-            && let Some(id) = PacketId::new(id)
-        {
+        if kind == AckKind::Puback || kind == AckKind::Pubcomp {
+            self.answered_one();
+        }
+        let Some(id) = PacketId::new(id) else { return Ok(()) };
+        match refused {
+            Some(why) => self.refuse(kind, id, reason, why, port),
+            None => {
+                self.send_ack(kind, id, self.reason_or_success(reason), port);
+                Ok(())
+            }
+        }
+    }
+
+    /// Answers what could not be carried out.
+    #[cold]
+    fn refuse(
+        &mut self,
+        kind: AckKind,
+        id: PacketId,
+        reason: Reason,
+        why: String,
+        port: &mut Port,
+    ) -> Result<(), Close> {
+        if reason.is_error() && kind == AckKind::Pubrec {
+            self.answered_one();
             // Also in the log: the client may use the id for something else from now on.
             self.inbound.remove(id);
             self.remember_inbound(id, false, port);
         }
-        if let (Some(why), false) = (refused, self.version.is_v5()) {
+        if !self.version.is_v5() {
             // MQTT 3 has no word for it: the client learns by the close that nothing was taken.
             return Err(Close::Refused(why));
         }
-        if let Some(id) = PacketId::new(id) {
-            self.send_ack(kind, id, self.reason_or_success(reason), port);
-        }
+        self.send_refusal(kind, id, reason, &why, port);
         Ok(())
+    }
+
+    #[cold]
+    fn refuse_unwanted(&mut self, kind: AckKind, id: u16, why: Unwanted, port: &mut Port) {
+        self.answered_one();
+        if let Some(id) = PacketId::new(id) {
+            self.send_refusal(kind, id, why.reason(), &why.text(&self.options), port);
+        }
+    }
+
+    fn send_deferred(&mut self, port: &mut Port) {
+        let next = self.deferred.as_mut().and_then(|deferred| deferred.pop_front());
+        self.deferred.take_if(|deferred| deferred.is_empty());
+        if let Some(packet) = next {
+            port.out.chain(packet);
+            self.answered = true;
+        }
     }
 }
 

@@ -7,12 +7,12 @@ use smallvec::SmallVec;
 use wharfmq_core::{ConsumeSpec, Credit, Delivery, MessageId, Outcome, Qos, QueueCell, SubTag, Tags};
 use wharfmq_mqtt::{Ack, AckKind, PacketId, Reason, encode};
 
-use super::deliver::Outgoing;
+use super::deliver::{Outgoing, WindowFull};
 use super::flights::Flight;
 use super::options::RETAIN_AS_PUBLISHED;
 use super::publish::Reply;
 use super::{Open, QUEUE_SUB};
-use crate::broker::{Consumer, Port};
+use crate::broker::{Cause, Consumer, Port};
 
 /// Bytes that a consumer is given ahead of the client's acknowledgements.
 const CREDIT_BYTES: u32 = 4 << 20;
@@ -34,28 +34,25 @@ impl Open {
         let size = message.size();
         let (sub, tag) = (delivery.sub, delivery.tag);
         let mut flight = Flight { sub, tag, message: message.id, size, received: false, kept: false };
-        if message.expires <= port.now.wall || self.flights.take_finished(message.id) {
+        if self.flights.take_finished(message.id) {
             self.flights.ack(flight);
             return true;
         }
-        let earlier = self.flights.take_earlier(message.id);
+        let earlier = self.flights.earlier(message.id);
+        // What the client was sent in an earlier connection is sent again, expired or not (MQTT-4.4.0-1).
+        if message.expires <= port.now.wall && earlier.is_none() {
+            port.count(Cause::ExpiredOnTheWay);
+            self.flights.ack(flight);
+            return true;
+        }
         if let Some(known) = earlier.and_then(|id| self.flights.get_mut(id)) {
             // PUBREC came in an earlier connection: PUBREL was sent at the start of this one.
             known.tag = tag;
+            self.flights.forget_earlier(message.id);
             return true;
         }
-        let limit = match self.shared_qos(sub) {
-            Some(qos) => qos,
-            None => Qos::from_u8(delivery.flags & 3).unwrap_or_default(),
-        };
-        let qos = message.qos.min(limit);
-        let id = match earlier {
-            Some(id) => Some(id),
-            None => match self.packet_id(qos) {
-                Ok(id) => id,
-                Err(_) => return false,
-            },
-        };
+        let qos = message.qos.min(self.granted(delivery));
+        let Ok(id) = self.id_of(delivery, earlier, qos, port) else { return false };
         let dup = id.is_some() && (earlier.is_some() || delivery.deliveries > 0);
         let sub_ids = self.sub_ids(delivery);
         let outgoing = Outgoing {
@@ -88,19 +85,52 @@ impl Open {
         };
         match (sent, id) {
             (true, Some(id)) => self.flights.insert(id, flight),
-            (_, id) => {
-                self.release(id);
-                flight.received = true;
-                self.flights.ack(flight);
-            }
+            (_, id) => self.give_up(flight, id, port),
         }
         true
+    }
+
+    /// The packet id that a delivery has, or gets.
+    fn id_of(
+        &mut self,
+        delivery: &Delivery,
+        earlier: Option<PacketId>,
+        qos: Qos,
+        port: &mut Port,
+    ) -> Result<Option<PacketId>, WindowFull> {
+        let message = delivery.message.id;
+        if earlier.is_some() {
+            if self.is_window_full() {
+                return Err(WindowFull);
+            }
+            self.flights.forget_earlier(message);
+            return Ok(earlier);
+        }
+        if let (QUEUE_SUB, Some((queue, _))) = (delivery.sub, &self.queue)
+            && !queue.policy.priority
+        {
+            // The queue keeps the order: what comes before this and was not delivered again has expired.
+            for gone in self.flights.take_gone_before(message) {
+                port.remember(queue, key(FLIGHT_KEY, gone), None);
+                self.ids.release(gone);
+            }
+        }
+        self.packet_id(qos)
+    }
+
+    /// Is done with a delivery that the client does not have to answer, or never saw.
+    fn give_up(&mut self, flight: Flight, id: Option<PacketId>, port: &mut Port) {
+        if let Some(id) = id {
+            self.forget_id(id, flight, port);
+        }
+        self.release(id);
+        self.flights.ack(flight);
     }
 
     /// Sends a message once everything before it is durable.
     fn send_later(&mut self, outgoing: &Outgoing<'_>, port: &mut Port) -> bool {
         let out = std::mem::take(&mut port.out);
-        let sent = self.send_anew(outgoing, port);
+        let sent = self.write_anew(outgoing, false, port);
         let packet = std::mem::replace(&mut port.out, out).into_bytes();
         if sent {
             self.deferred.get_or_insert_default().push_back(packet);
@@ -109,8 +139,12 @@ impl Open {
         sent
     }
 
-    fn shared_qos(&self, sub: SubTag) -> Option<Qos> {
-        self.subs.get(sub.0 as usize)?.as_ref().map(|sub| sub.qos)
+    /// The quality of service granted to the subscription that a delivery is for.
+    fn granted(&self, delivery: &Delivery) -> Qos {
+        match self.subs.get(delivery.sub.0 as usize).and_then(Option::as_ref) {
+            Some(shared) => shared.qos,
+            None => Qos::from_u8(delivery.flags & 3).unwrap_or_default(),
+        }
     }
 
     fn sub_ids(&self, delivery: &Delivery) -> SmallVec<[u32; 2]> {
@@ -127,6 +161,8 @@ impl Open {
         if let Some(flight) = self.flights.remove(id) {
             self.forget_id(id, flight, port);
             self.flights.ack(flight);
+        } else if let (true, Some((queue, _))) = (self.flights.finish_earlier(id), &self.queue) {
+            port.remember(queue, key(FLIGHT_KEY, id), None);
         }
         self.ids.release(id);
     }
@@ -141,8 +177,14 @@ impl Open {
     pub(super) fn on_pubrec(&mut self, ack: &Ack<'_>, port: &mut Port) {
         let id = ack.packet_id;
         if !self.ids.is_used(id) {
-            let reason = self.reason_or_success(Reason::PACKET_IDENTIFIER_NOT_FOUND);
-            self.send_ack(AckKind::Pubrel, id, reason, port);
+            let reason = Reason::PACKET_IDENTIFIER_NOT_FOUND;
+            self.send_refusal(
+                AckKind::Pubrel,
+                id,
+                reason,
+                "nothing was sent by this packet identifier",
+                port,
+            );
             return;
         }
         if ack.reason.is_error() {

@@ -9,13 +9,13 @@ use wharfmq_core::record::Class;
 use wharfmq_core::{QueueCell, SubTag};
 use wharfmq_mqtt::topic::parse_filter;
 use wharfmq_mqtt::{
-    Properties, Reason, RetainHandling, Suback, Subscribe, SubscriptionOptions, Unsuback, Unsubscribe, encode,
+    Reason, RetainHandling, Suback, Subscribe, SubscriptionOptions, Unsuback, Unsubscribe, encode,
 };
 
 use super::options::Subscription;
 use super::{Close, Open};
 use crate::adapters::destination;
-use crate::broker::{Binding, Port};
+use crate::broker::{Binding, Cause, Port};
 
 /// Key prefix of a subscription: the rest of the key is the filter.
 const SUBSCRIPTION_KEY: u8 = b's';
@@ -25,6 +25,7 @@ impl Open {
         let id = subscribe.properties.subscription_ids().next().unwrap_or(0);
         let mut codes: SmallVec<[u8; 8]> = SmallVec::new();
         let mut retained = Vec::new();
+        let mut refused = Reason::SUCCESS;
         for wanted in subscribe.subscriptions.iter() {
             match self.subscribe(wanted.filter, wanted.options, id, port) {
                 Ok((tag, new)) => {
@@ -34,14 +35,17 @@ impl Open {
                         retained.push(tag);
                     }
                 }
-                Err(reason) => codes.push(if self.version.is_v5() { reason.0 } else { 0x80 }),
+                Err(reason) => {
+                    refused = reason;
+                    codes.push(if self.version.is_v5() { reason.0 } else { 0x80 });
+                }
             }
         }
-        let suback = Suback { packet_id: subscribe.packet_id, properties: Properties::EMPTY, codes: &codes };
-        let mut packet = BytesMut::new();
-        if encode::suback(&mut packet, self.version, &suback).is_ok() {
-            self.answer(packet.freeze(), port);
-        }
+        let (packet_id, why) = (subscribe.packet_id, self.why_not(refused));
+        let packet = self.explained(refused, &why, |out, properties| {
+            encode::suback(out, self.version, &Suback { packet_id, properties, codes: &codes })
+        });
+        self.answer(packet, port)?;
         for tag in retained {
             self.queue_retained(tag, port);
         }
@@ -59,22 +63,25 @@ impl Open {
             let known = self.unsubscribe(filter, port);
             codes.push(if known { Reason::SUCCESS.0 } else { Reason::NO_SUBSCRIPTION_EXISTED.0 });
         }
-        let (packet_id, properties) = (unsubscribe.packet_id, Properties::EMPTY);
+        let packet_id = unsubscribe.packet_id;
         let codes: &[u8] = if self.version.is_v5() { &codes } else { &[] };
-        let mut packet = BytesMut::new();
-        if encode::unsuback(&mut packet, self.version, &Unsuback { packet_id, properties, codes }).is_ok() {
-            self.answer(packet.freeze(), port);
-        }
-        Ok(())
+        let packet = self.explained(Reason::SUCCESS, "", |out, properties| {
+            encode::unsuback(out, self.version, &Unsuback { packet_id, properties, codes })
+        });
+        self.answer(packet, port)
     }
 
     /// Sends an answer, after the log where the session outlives its connection.
-    fn answer(&mut self, packet: Bytes, port: &mut Port) {
+    fn answer(&mut self, packet: BytesMut, port: &mut Port) -> Result<(), Close> {
+        if packet.is_empty() {
+            return Err(self.cannot_answer(port));
+        }
         if self.queue.is_some() {
-            self.defer(packet, port);
+            self.defer(packet.freeze(), port);
         } else {
             port.out.put(&packet);
         }
+        Ok(())
     }
 
     /// Subscribes; the tag, and whether the subscription is new. One of the same filter is replaced.
@@ -86,12 +93,18 @@ impl Open {
         port: &mut Port,
     ) -> Result<(SubTag, bool), Reason> {
         let parsed = parse_filter(filter).map_err(|_| Reason::TOPIC_FILTER_INVALID)?;
-        let pattern = destination::mqtt_pattern(parsed.filter).map_err(|_| Reason::TOPIC_FILTER_INVALID)?;
+        let pattern = self.options.check_topic(parsed.filter).ok();
+        let pattern = pattern.and_then(|()| destination::mqtt_pattern(parsed.filter).ok());
+        let Some(pattern) = pattern else {
+            port.count(Cause::TopicFilter);
+            return Err(Reason::TOPIC_FILTER_INVALID);
+        };
         port.may_subscribe(&pattern).map_err(|_| Reason::NOT_AUTHORIZED)?;
         let sub = Subscription::new(filter, pattern, options, id);
         let known =
             self.subs.iter().position(|known| known.as_ref().is_some_and(|known| *known.filter == *filter));
         if known.is_none() && self.subs.iter().flatten().count() >= self.options.max_subscriptions {
+            port.count(Cause::Subscriptions);
             return Err(Reason::QUOTA_EXCEEDED);
         }
         let slot = known.or_else(|| self.subs.iter().position(Option::is_none)).unwrap_or(self.subs.len());

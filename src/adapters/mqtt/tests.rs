@@ -1,4 +1,11 @@
+mod aliases;
+mod bounds;
+mod flow;
+mod kit;
+mod offers;
+mod reasons;
 mod sessions;
+mod sizes;
 mod wills;
 
 use wharfmq_base::Millis;
@@ -259,7 +266,7 @@ fn a_newcomer_takes_the_client_id_over() {
     let mut new = on.client(MqttSession::new(options()));
     let connect = [0x10, 16, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, 4, b's', b'a', b'm', b'e'];
     assert!(new.send(&on, &connect).is_empty());
-    assert_eq!(old.turn(&on), [0xE0, 1, 0x8E]);
+    assert_eq!(kit::goodbye(&old.turn(&on)), Reason::SESSION_TAKEN_OVER);
     old.inner.close(Closed::Session(old.inner.closed.clone().unwrap()));
     assert_eq!(new.turn(&on), [0x20, 2, 0, 0]);
 }
@@ -270,7 +277,7 @@ fn silence_beyond_the_keep_alive_ends_the_connection() {
     let (mut client, _) = Client::connect_as(&on, Version::V5, "quiet", true);
     assert_eq!(client.inner.session.deadline(), Some(Millis(90_000)));
     on.advance(Millis(90_000));
-    assert_eq!(client.turn(&on)[..], [0xE0, 1, 0x8D]);
+    assert_eq!(kit::goodbye(&client.turn(&on)), Reason::KEEP_ALIVE_TIMEOUT);
     assert!(matches!(client.inner.closed, Some(Close::TimedOut(_))));
 }
 
@@ -320,7 +327,8 @@ fn what_is_malformed_gets_its_reason_code() {
     let on = TestBroker::new();
     let (mut client, _) = Client::connect_as(&on, Version::V5, "bad", true);
     // A wildcard in the topic of a PUBLISH.
-    assert_eq!(client.inner.send(&on, &[0x30, 4, 0, 1, b'#', 0]), [0xE0, 1, 0x90]);
+    let out = client.inner.send(&on, &[0x30, 4, 0, 1, b'#', 0]);
+    assert_eq!(kit::goodbye(&out), Reason::TOPIC_NAME_INVALID);
     assert!(matches!(client.inner.closed, Some(Close::Violation(_))));
 }
 
@@ -334,7 +342,8 @@ fn a_refused_publication_of_qos_2_frees_its_packet_id_for_good() {
     full.lose();
     let (mut from, _) = Client::connect_as(&on, Version::V5, "from", false);
     assert_eq!(from.publish(&on, "t", Qos::ExactlyOnce, false, 1, "one"), [0x50, 2, 0, 1]);
-    assert_eq!(from.publish(&on, "t", Qos::ExactlyOnce, false, 2, "two"), [0x50, 3, 0, 2, 0x97]);
+    let out = from.publish(&on, "t", Qos::ExactlyOnce, false, 2, "two");
+    assert!(matches!(out[..], [0x50, _, 0, 2, 0x97, ..]), "{out:?}");
     from.lose();
     let (mut full, _) = Client::connect_as(&on, Version::V5, "full", false);
     let out = full.turn(&on);

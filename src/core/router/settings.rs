@@ -37,6 +37,8 @@ pub struct Settings {
     /// What stands before and after the name of a queue in the name of its dead-letter queue.
     dead_letter_names: HashSet<(ByteString, ByteString)>,
     keeps_history: bool,
+    /// Messages that a session keeps where no rule says otherwise; 0 for any number.
+    session_messages: u64,
     /// Policies already resolved, by role, whether it takes dead letters, and the rules that match:
     /// a million queues under one rule share one policy.
     made: RankedMutex<Made, LAST>,
@@ -76,7 +78,15 @@ impl Settings {
         let keeps_history =
             topics.into_iter().any(|(_, set)| set.history.is_some() || set.history_age.is_some());
         let made = RankedMutex::new(Made::default());
-        Self { rules, base, dead_letter_queues, dead_letter_names, keeps_history, made }
+        let session_messages = 0;
+        Self { rules, base, dead_letter_queues, dead_letter_names, keeps_history, session_messages, made }
+    }
+
+    /// The same, with a limit to the messages that a session keeps where no rule says otherwise: what comes
+    /// beyond is not kept for it, and nobody is told.
+    #[must_use]
+    pub fn with_session_messages(self, most: u64) -> Self {
+        Self { session_messages: most, made: RankedMutex::new(Made::default()), ..self }
     }
 
     /// The policy of a queue. For a subscription `address` is the topic it is bound to; where that is a
@@ -159,13 +169,7 @@ impl Settings {
                 making.origins[PolicyField::DeadLetter as usize].clone();
         }
         match role {
-            QueueRole::Session => {
-                making.policy.max_deliveries = 0;
-                making.origins[PolicyField::MaxDeliveries as usize] = PolicyOrigin::Role;
-                // MQTT sends nothing again while its connection lasts (MQTT 5, 4.4).
-                making.policy.lock = Millis(0);
-                making.origins[PolicyField::Lock as usize] = PolicyOrigin::Role;
-            }
+            QueueRole::Session => making.deliver_once(self.session_messages),
             QueueRole::History => making.keep_the_last(),
             QueueRole::Queue | QueueRole::Durable => {}
         }
@@ -201,6 +205,24 @@ impl Making {
     fn apply(&mut self, pattern: &Pattern, set: &PartialPolicy) {
         let Self { policy, history, origins } = self;
         set.apply(policy, history, |field| origins[field as usize] = PolicyOrigin::Rule(pattern.clone()));
+    }
+
+    /// A session: MQTT has no word for a delivery that failed, and sends nothing again while its connection
+    /// lasts (MQTT 5, 4.4). One that keeps `most` messages leaves out what comes beyond.
+    fn deliver_once(&mut self, most: u64) {
+        self.policy.max_deliveries = 0;
+        self.origins[PolicyField::MaxDeliveries as usize] = PolicyOrigin::Role;
+        self.policy.lock = Millis(0);
+        self.origins[PolicyField::Lock as usize] = PolicyOrigin::Role;
+        if most == 0 || self.origins[PolicyField::MaxMessages as usize] != PolicyOrigin::Default {
+            return;
+        }
+        self.policy.max_messages = most;
+        self.origins[PolicyField::MaxMessages as usize] = PolicyOrigin::Role;
+        if self.origins[PolicyField::Overflow as usize] == PolicyOrigin::Default {
+            self.policy.overflow = Overflow::Reject;
+            self.origins[PolicyField::Overflow as usize] = PolicyOrigin::Role;
+        }
     }
 
     /// A ring of the topic's last messages, which nobody consumes: what is asked of queues that

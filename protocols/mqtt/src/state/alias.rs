@@ -94,6 +94,12 @@ impl<T: Hash + Eq + Clone> OutboundAliases<T> {
         }
     }
 
+    /// The alias that the peer knows for `topic`.
+    #[must_use]
+    pub fn known(&self, topic: &T) -> Option<u16> {
+        self.aliases.get(topic).copied()
+    }
+
     /// Forgets a new alias whose PUBLISH was not sent after all. Only the latest can be taken back.
     pub fn take_back(&mut self, topic: &T) {
         let latest = u16::try_from(self.aliases.len()).unwrap_or(u16::MAX);
@@ -126,6 +132,7 @@ mod tests {
         assert_eq!(aliases.assign(&"a"), AliasUse::New(1));
         assert_eq!(aliases.assign(&"b"), AliasUse::New(2));
         assert_eq!(aliases.assign(&"c"), AliasUse::None);
+        assert_eq!((aliases.known(&"a"), aliases.known(&"c")), (Some(1), None));
         assert_eq!(aliases.assign(&"a"), AliasUse::Known(1));
         aliases.take_back(&"a");
         assert_eq!(aliases.assign(&"a"), AliasUse::Known(1));

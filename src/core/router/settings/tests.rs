@@ -208,3 +208,30 @@ fn the_history_of_a_topic_is_a_ring() {
         "nobody consumes from it"
     );
 }
+
+#[test]
+fn sessions_have_a_limit_of_their_own_where_no_rule_has_one() {
+    let rule = |overflow| PartialPolicy { max_messages: Some(5), overflow, ..PartialPolicy::default() };
+    let settings = Settings::new([
+        (Pattern::parse_canonical("topic://small").unwrap(), rule(None)),
+        (
+            Pattern::parse_canonical("topic://ring").unwrap(),
+            PartialPolicy { overflow: Some(Overflow::DropOldest), ..PartialPolicy::default() },
+        ),
+    ])
+    .with_session_messages(100);
+    let limits = |role, name| {
+        let policy = settings.resolve(role, &Address::topic(name));
+        (policy.max_messages, policy.overflow)
+    };
+    assert_eq!(limits(QueueRole::Session, "any"), (100, Overflow::Reject));
+    assert_eq!(limits(QueueRole::Session, "small"), (5, Overflow::Block));
+    assert_eq!(limits(QueueRole::Session, "ring"), (100, Overflow::DropOldest));
+    assert_eq!(limits(QueueRole::Durable, "any"), (0, Overflow::Block));
+    let any = Address::topic("any");
+    assert_eq!(origin(&settings, QueueRole::Session, &any, PolicyField::MaxMessages), PolicyOrigin::Role);
+    assert_eq!(*Settings::default().resolve(QueueRole::Session, &any), {
+        let unlimited = Settings::default().with_session_messages(0);
+        (*unlimited.resolve(QueueRole::Session, &any)).clone()
+    });
+}
