@@ -9,6 +9,7 @@
 //! | content type | `content-type` | content type |
 //! | correlation | `correlation-id`; what is no plain text as `hex:…` | correlation data |
 //! | reply-to, a topic | `reply-to:/topic/a.b` | response topic `a/b` |
+//! | reply-to, a queue | `reply-to:/queue/a.b` | response topic `$queue/a/b` |
 //! | reply-to, other | `reply-to` | user property `reply-to` |
 //! | property | any other header | user property |
 //!
@@ -26,6 +27,7 @@ use wharfmq_stomp::{Version, headers};
 
 pub use self::view::header;
 use super::destination::{self, StompName};
+use crate::broker::is_temporary;
 use crate::broker::undertaker::note;
 
 /// Header lines as STOMP 1.2 escapes them, each ended by LF. A text begins with [`TEXT_LINE`].
@@ -53,6 +55,8 @@ pub enum Field<'a> {
     Correlation(&'a [u8]),
     /// The topic that replies are expected at, by its canonical name.
     ReplyTopic(&'a str),
+    /// The queue that replies are expected at, by its canonical name.
+    ReplyQueue(&'a str),
     /// A name and a value of the application's.
     Property(&'a str, &'a str),
 }
@@ -123,6 +127,10 @@ pub fn write_stomp_headers(tag: HeadTag, head: &[u8], notes: &Notes, out: &mut B
         Field::ContentType(value) => put_header(out, "content-type", &[value]),
         Field::Correlation(data) => put_header(out, "correlation-id", &[&correlation_text(data)]),
         Field::ReplyTopic(topic) => put_header(out, REPLY_TO, &["/topic/", topic]),
+        Field::ReplyQueue(queue) if is_temporary(queue) => {
+            put_header(out, REPLY_TO, &[destination::REMOTE_QUEUE, queue]);
+        }
+        Field::ReplyQueue(queue) => put_header(out, REPLY_TO, &["/queue/", queue]),
         Field::Property(name, value) => put_header(out, name, &[value]),
     });
 }
@@ -157,10 +165,14 @@ pub fn write_mqtt5_properties(
         Field::ReplyTopic(topic) if once.first(PropertyId::ResponseTopic) => {
             put_fields(out, PropertyId::ResponseTopic, &[destination::to_mqtt(topic).as_bytes()]);
         }
+        Field::ReplyQueue(queue) if once.first(PropertyId::ResponseTopic) => {
+            let topic = format!("{}{}", destination::MQTT_QUEUE, destination::to_mqtt(queue));
+            put_fields(out, PropertyId::ResponseTopic, &[topic.as_bytes()]);
+        }
         Field::Property(name, value) => {
             put_fields(out, PropertyId::UserProperty, &[&mqtt_text(name), &mqtt_text(value)]);
         }
-        Field::ContentType(_) | Field::Correlation(_) | Field::ReplyTopic(_) => {}
+        Field::ContentType(_) | Field::Correlation(_) | Field::ReplyTopic(_) | Field::ReplyQueue(_) => {}
     });
 }
 
@@ -189,8 +201,9 @@ fn stomp_field(name: &str, value: &str, each: &mut impl FnMut(Field<'_>)) {
             Some(data) => each(Field::Correlation(&data)),
             None => each(Field::Correlation(value.as_bytes())),
         },
-        REPLY_TO => match reply_topic(value) {
-            Some(topic) => each(Field::ReplyTopic(topic)),
+        REPLY_TO => match reply_destination(value) {
+            Some(StompName { kind: Kind::Topic, name }) => each(Field::ReplyTopic(name)),
+            Some(StompName { kind: Kind::Queue, name }) => each(Field::ReplyQueue(name)),
             None => each(Field::Property(name, value)),
         },
         _ if is_reserved(name) => {}
@@ -204,7 +217,10 @@ fn mqtt_field(id: PropertyId, value: Value<'_>, each: &mut impl FnMut(Field<'_>)
         (PropertyId::CorrelationData, Value::Binary(data)) => each(Field::Correlation(data)),
         // The swap of signs is its own inverse.
         (PropertyId::ResponseTopic, Value::Text(topic)) => {
-            each(Field::ReplyTopic(&destination::to_mqtt(topic)));
+            match topic.strip_prefix(destination::MQTT_QUEUE).filter(|queue| !queue.is_empty()) {
+                Some(queue) => each(Field::ReplyQueue(&destination::to_mqtt(queue))),
+                None => each(Field::ReplyTopic(&destination::to_mqtt(topic))),
+            }
         }
         (PropertyId::UserProperty, Value::Pair(name, value)) if !name.is_empty() && !is_reserved(name) => {
             each(Field::Property(name, value));
@@ -213,11 +229,11 @@ fn mqtt_field(id: PropertyId, value: Value<'_>, each: &mut impl FnMut(Field<'_>)
     }
 }
 
-/// The name in a `reply-to` that MQTT can publish to.
-fn reply_topic(value: &str) -> Option<&str> {
-    let name = destination::stomp_name(value).ok().filter(|name| name.kind == Kind::Topic)?;
+/// The destination in a `reply-to` that MQTT can publish to.
+fn reply_destination(value: &str) -> Option<StompName<'_>> {
+    let name = destination::stomp_name(value).ok()?;
     let address = name.address().ok()?;
-    destination::is_legal_in_mqtt(&address.name).then_some(name.name)
+    destination::is_legal_in_mqtt(&address.name).then_some(name)
 }
 
 /// A note that names a destination in canonical form.

@@ -2,7 +2,7 @@
 //!
 //! A canonical name has its levels split by `.`, with the wildcards `*` and `>`. MQTT maps to it by
 //! swapping `/` with `.`, `+` with `*` and `#` with `>`, each both ways, so that every legal name comes
-//! back as it went. STOMP names are canonical already, behind a prefix that tells queue from topic, and
+//! back as it went. `$queue/NAME` is the queue NAME, everything else a topic. STOMP names are canonical already, behind a prefix that tells queue from topic, and
 //! temporary destinations from others.
 
 use std::borrow::Cow;
@@ -13,14 +13,34 @@ use wharfmq_core::{Address, Kind, NameError, Pattern};
 
 use crate::broker::is_temporary;
 
-/// The destination that a legal MQTT topic name means: always a topic.
+/// Before the name of a queue, where MQTT clients mean one.
+pub const MQTT_QUEUE: &str = "$queue/";
+
+/// The destination that a legal MQTT topic name means: a topic, or a queue behind `$queue/`.
 pub fn mqtt_address(topic: &str) -> Result<Address, NameError> {
-    Address::new(Kind::Topic, owned(swap(topic)))
+    let (kind, name) = mqtt_kind(topic);
+    Address::new(kind, owned(swap(name)))
 }
 
 /// The pattern that a legal MQTT topic filter means, without any `$share/GROUP/` before it.
 pub fn mqtt_pattern(filter: &str) -> Result<Pattern, NameError> {
-    Pattern::parse(Kind::Topic, owned(swap(filter)))
+    let (kind, name) = mqtt_kind(filter);
+    Pattern::parse(kind, owned(swap(name)))
+}
+
+fn mqtt_kind(name: &str) -> (Kind, &str) {
+    match name.strip_prefix(MQTT_QUEUE) {
+        Some(queue) => (Kind::Queue, queue),
+        None => (Kind::Topic, name),
+    }
+}
+
+/// The topic name by which MQTT clients know a destination.
+pub fn mqtt_topic(address: &Address) -> Cow<'_, str> {
+    match address.kind {
+        Kind::Topic => to_mqtt(&address.name),
+        Kind::Queue => Cow::Owned(format!("{MQTT_QUEUE}{}", to_mqtt(&address.name))),
+    }
 }
 
 /// The MQTT spelling of a canonical name or pattern. Borrowed where nothing changes.

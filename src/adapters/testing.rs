@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use wharfmq_base::Millis;
 use wharfmq_core::Settings;
-use wharfmq_store::MemoryLog;
+use wharfmq_store::sim::SimDisk;
+use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog};
 
 use super::{Close, Closed, Progress, Session, convert};
 use crate::broker::{Broker, Now, Options, Peer, Port, SLICES_MAX, Topology, TxLimits};
@@ -29,14 +30,26 @@ impl TestBroker {
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
+        let topology = Topology { virtual_topics: true, ..Topology::default() };
+        Self::on(Arc::new(MemoryLog::new()), settings, topology)
+    }
+
+    /// A broker over what a disk holds. It is left behind, not stopped: as if the power had gone.
+    pub(crate) fn on_disk(disk: &SimDisk) -> Self {
+        let options = JournalOptions { disk_free_min: 0, ..JournalOptions::new("/simulated") };
+        let journal = Journal::open_on(Arc::new(disk.clone()), options).unwrap();
+        Self::on(Arc::new(journal), Settings::default(), Topology::default())
+    }
+
+    pub(crate) fn on(log: Arc<dyn Log>, settings: Settings, topology: Topology) -> Self {
         let wall = Arc::new(AtomicU64::new(1_000_000));
         let read = Arc::clone(&wall);
         let clock = Arc::new(move || now(read.load(Ordering::Relaxed)));
         let options = Options {
-            log: Arc::new(MemoryLog::new()),
+            log,
             settings,
             view: convert::header,
-            topology: Topology { virtual_topics: true, ..Topology::default() },
+            topology,
             memory: 1 << 30,
             transactions: TxLimits::default(),
             clock,
@@ -85,6 +98,11 @@ pub(crate) struct TestClient {
 }
 
 impl TestClient {
+    /// Adds to what the next turn reads.
+    pub(crate) fn send_more(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
     /// Sends bytes and answers what comes back at once.
     pub(crate) fn send(&mut self, on: &TestBroker, bytes: &[u8]) -> Vec<u8> {
         self.input.extend_from_slice(bytes);

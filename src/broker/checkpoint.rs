@@ -22,7 +22,7 @@ impl Broker {
         };
         let mut writer = CheckpointWriter::new(Vec::new(), next);
         let cells = self.queues.all();
-        for cell in cells.iter().filter(|cell| cell.policy.durable) {
+        for cell in cells.iter().filter(|cell| cell.is_durable()) {
             let define =
                 record::Define { queue: cell.id, class: cell.class, durable: true, name: &cell.name };
             writer.define(&define);
@@ -34,13 +34,13 @@ impl Broker {
             self.write_states_of(owner, &mut writer);
         }
         let wall = self.now().wall;
-        for cell in cells.iter().filter(|cell| cell.policy.durable && cell.policy.drops_duplicates()) {
+        for cell in cells.iter().filter(|cell| cell.is_durable() && cell.policy.drops_duplicates()) {
             let mut seen = cell.lock().queue().first_seen_since(wall);
             seen.sort_unstable_by_key(|(_, until)| *until);
             writer.seen(cell.id, &seen);
         }
         self.write_retained(&mut writer);
-        for cell in cells.iter().filter(|cell| cell.policy.durable) {
+        for cell in cells.iter().filter(|cell| cell.is_durable()) {
             write_live(cell, &mut writer);
         }
         self.log.checkpoint(&writer.finish(), upto)

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use wharfmq_base::Millis;
+use wharfmq_core::record::Class;
 use wharfmq_core::{
     AttachError, ConsumeSpec, ConsumerKey, Credit, Direct, Entry, Filter, Member, Message, Order, Outcome,
     Pattern, QueueCell, SubTag, Tags,
 };
 
+use super::shares::is_consumed;
 use super::{Broker, Now, Port};
 
 /// A consumer of a queue, as its session holds it.
@@ -42,16 +44,14 @@ impl Port {
     }
 
     /// Takes part in a shared subscription of a topic pattern: what nothing stores is dealt out among its members
-    /// and comes as [`wharfmq_core::CoreEvent::Chunk`]; the rest they consume from its queue. `sticky`: all of a
-    /// topic goes to one member. Ended by [`Port::unsubscribe`].
-    pub fn join(&self, pattern: &Pattern, share: &QueueCell, sub: SubTag, sticky: bool) {
-        if self.may_subscribe(pattern).is_ok() {
-            let member = Member { share: share.id, outbox: Arc::clone(&self.outbox), sub, sticky };
-            self.broker.router.join(pattern, member);
-        }
+    /// and comes as [`wharfmq_core::CoreEvent::Chunk`]; the rest they consume from its queue. Ended by
+    /// [`Port::unsubscribe`].
+    pub(super) fn join(&self, pattern: &Pattern, share: &QueueCell, sub: SubTag) {
+        let member = Member { share: share.id, outbox: Arc::clone(&self.outbox), sub };
+        self.broker.router.join(pattern, member);
     }
 
-    /// Ends a subscription made by [`Port::subscribe`] or [`Port::join`].
+    /// Ends a subscription made by [`Port::subscribe`] or [`Port::join_share`].
     pub fn unsubscribe(&self, pattern: &Pattern, sub: SubTag) {
         self.broker.router.unsubscribe(pattern, self.outbox.conn, sub);
     }
@@ -128,6 +128,9 @@ impl Port {
 impl Broker {
     pub(super) fn detach(&self, consumer: &Consumer, handled: u64, now: Now) {
         self.run(&consumer.queue, |queue, fx| queue.detach(consumer.key, handled, now.wall, fx));
+        if self.topology.shared_sticky && consumer.queue.class == Class::Shared {
+            consumer.queue.set_keeps_light(is_consumed(&consumer.queue));
+        }
     }
 
     /// See [`Port::browse`].

@@ -12,6 +12,8 @@ pub struct Counters {
     dead_refused: AtomicU64,
     lost_on_read: AtomicU64,
     dropped_temporary: AtomicU64,
+    dropped_ended: AtomicU64,
+    rejected: AtomicU64,
     scheduled_sent: AtomicU64,
     scheduled_refused: AtomicU64,
     wills_sent: AtomicU64,
@@ -34,6 +36,11 @@ pub struct Totals {
     pub lost_on_read: u64,
     /// Dropped with the temporary queue they were in.
     pub dropped_temporary: u64,
+    /// Dropped with the session or the shared subscription they waited for, or with the connection that a
+    /// shared subscription had begun to give them to.
+    pub dropped_ended: u64,
+    /// Answered with an error by the MQTT client they were sent to.
+    pub rejected: u64,
     /// Sent because their time had come.
     pub scheduled_sent: u64,
     /// Times that a message whose time had come was refused by its destination.
@@ -67,6 +74,14 @@ impl Counters {
         self.dropped_temporary.fetch_add(messages, Ordering::Relaxed);
     }
 
+    pub(super) fn dropped_ended(&self, messages: u64) {
+        self.dropped_ended.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    pub(super) fn rejected(&self, messages: u64) {
+        self.rejected.fetch_add(messages, Ordering::Relaxed);
+    }
+
     pub(super) fn scheduled_sent(&self, messages: u64) {
         self.scheduled_sent.fetch_add(messages, Ordering::Relaxed);
     }
@@ -95,6 +110,8 @@ impl Counters {
             dead_refused: self.dead_refused.load(Ordering::Relaxed),
             lost_on_read: self.lost_on_read.load(Ordering::Relaxed),
             dropped_temporary: self.dropped_temporary.load(Ordering::Relaxed),
+            dropped_ended: self.dropped_ended.load(Ordering::Relaxed),
+            rejected: self.rejected.load(Ordering::Relaxed),
             scheduled_sent: self.scheduled_sent.load(Ordering::Relaxed),
             scheduled_refused: self.scheduled_refused.load(Ordering::Relaxed),
             wills_sent: self.wills_sent.load(Ordering::Relaxed),

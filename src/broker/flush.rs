@@ -66,6 +66,8 @@ struct Routed {
 /// A queue that takes part in a flush, and which of the flush's messages it gets with which flags.
 struct Slot {
     cell: Arc<QueueCell>,
+    /// As it was when the flush began: a queue that becomes durable meanwhile keeps this in memory.
+    durable: bool,
     gets: Vec<(u32, u8)>,
 }
 
@@ -294,11 +296,9 @@ impl Broker {
             let targets: SmallVec<[(QueueId, u8); 2]> = routed
                 .targets
                 .iter()
-                .filter_map(|&(slot, flags)| {
-                    gathered.slots.get(slot as usize).map(|slot| (&slot.cell, flags))
-                })
-                .filter(|(cell, _)| cell.policy.durable)
-                .map(|(cell, flags)| (cell.id, flags))
+                .filter_map(|&(slot, flags)| gathered.slots.get(slot as usize).map(|slot| (slot, flags)))
+                .filter(|(slot, _)| slot.durable)
+                .map(|(slot, flags)| (slot.cell.id, flags))
                 .collect();
             routed.record = batch.len();
             push_message(
@@ -324,10 +324,10 @@ impl Broker {
     }
 
     fn enqueue(&self, gathered: &mut Gathered, place: &dyn Fn(usize) -> Location, now: Now) {
-        for Slot { cell, gets } in gathered.slots.iter().filter(|slot| !slot.gets.is_empty()) {
+        for Slot { cell, durable, gets } in gathered.slots.iter().filter(|slot| !slot.gets.is_empty()) {
             let entries = gets.iter().filter_map(|&(index, flags)| {
                 let routed = gathered.messages.get(index as usize)?;
-                let stored = routed.stored && cell.policy.durable;
+                let stored = routed.stored && *durable;
                 let at = if stored { place(routed.record) } else { Location::NOWHERE };
                 Some(self.arrival(cell, &routed.message, at, flags))
             });
@@ -366,7 +366,7 @@ impl Broker {
                 self.hand_over(&target.outbox, &chunk, parts(&chunk, run, target, from), done);
             }
             for share in &run.route.shares {
-                share.deal(&chunk, run.start..run.end, &run.route.address.name, |member, part| {
+                share.deal(&chunk, run.start..run.end, |member, part| {
                     self.hand_over(&member.outbox, &chunk, smallvec![part], done);
                 });
             }
@@ -449,7 +449,7 @@ fn ask(bound: &Bound<Arc<QueueCell>>, message: &Message, gathered: &mut Gathered
 impl Gathered {
     fn slot(&mut self, cell: &Arc<QueueCell>) -> u32 {
         *self.slot_of.entry(cell.id).or_insert_with(|| {
-            self.slots.push(Slot { cell: Arc::clone(cell), gets: Vec::new() });
+            self.slots.push(Slot { cell: Arc::clone(cell), durable: cell.is_durable(), gets: Vec::new() });
             (self.slots.len() - 1) as u32
         })
     }
@@ -466,7 +466,7 @@ impl Gathered {
         for &(slot, flags) in &targets {
             if let Some(slot) = self.slots.get_mut(slot as usize) {
                 slot.gets.push((index, flags));
-                stored |= slot.cell.policy.durable;
+                stored |= slot.durable;
             }
         }
         // What is to come much later has to outlive the process, whatever its publisher said.

@@ -12,7 +12,10 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use wharfmq_base::{Location, Millis};
-use wharfmq_core::{Arrival, Entry, Message, Novelty, Queue, QueueCell, QueueId, QueuePolicy, Value, limits};
+use wharfmq_core::record::Class;
+use wharfmq_core::{
+    Arrival, Entry, GroupId, Message, Novelty, Queue, QueueCell, QueueId, QueuePolicy, Value, limits,
+};
 
 use super::flush::{entry_of, order_of};
 use super::undertaker::message_from;
@@ -59,6 +62,9 @@ impl Broker {
         }
         if policy.last_value.is_some() {
             arrival = arrival.key(self.key_of(message, policy));
+        }
+        if cell.class == Class::Shared && self.topology.shared_sticky {
+            arrival = arrival.group(GroupId::of(&message.address.name));
         }
         arrival
     }

@@ -23,6 +23,7 @@ mod recover;
 mod retain;
 mod schedule;
 mod settle;
+mod shares;
 mod stage;
 mod state;
 mod temporary;
@@ -60,6 +61,7 @@ pub use port::{Confirm, Now, Peer, Port};
 pub use prepared::{PREPARED_MAX, XaError, Xid, XidError};
 pub use queues::Refused;
 pub use schedule::{Later, Repeats, Schedule};
+pub use shares::Handed;
 pub use temporary::{TEMPORARIES_MAX, is_temporary};
 pub use topology::Topology;
 pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};
@@ -89,6 +91,7 @@ pub struct Broker {
     watchers: watchers::Watchers,
     wills: wills::Wills,
     prepared: prepared::Prepared,
+    shares: shares::Shares,
     counters: Counters,
     ids: ids::Ids,
     queue_ids: AtomicU32,

@@ -12,7 +12,7 @@ use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 use super::recover::Rebuild;
 use super::{
     Broker, Clock, Counters, Refused, Topology, TxLimits, bindings, claims, history, ids, prepared, retain,
-    state, temporary, threads, watchers, wills,
+    shares, state, temporary, threads, watchers, wills,
 };
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
@@ -88,6 +88,7 @@ impl Broker {
             watchers: watchers::Watchers::default(),
             wills: wills::Wills::default(),
             prepared: prepared::Prepared::default(),
+            shares: shares::Shares::default(),
             counters: Counters::default(),
             ids: ids::Ids::starting_at(1),
             queue_ids: AtomicU32::new(1),
@@ -101,6 +102,7 @@ impl Broker {
         });
         let messages = rebuild.build(&broker);
         broker.take_up_histories().map_err(StartError::Queue)?;
+        broker.take_up_shares().map_err(StartError::Queue)?;
         broker.start_forwards().map_err(StartError::Queue)?;
         broker.threads.start(&broker, inboxes).map_err(StartError::Thread)?;
         Ok((broker, recovered, messages))

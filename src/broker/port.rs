@@ -10,7 +10,7 @@ use bytestring::ByteString;
 use smallvec::SmallVec;
 use wharfmq_base::{Lsn, Millis, Pressure};
 use wharfmq_core::record::Class;
-use wharfmq_core::{ConnId, CoreEvent, Item, Outbox, QueueCell, QueueId, Terms, Token, limits};
+use wharfmq_core::{ConnId, CoreEvent, Item, Kind, Outbox, QueueCell, QueueId, Terms, Token, limits};
 
 use super::flush::{Flushed, Flusher};
 use super::stage::{Extra, Stage, StagedState};
@@ -146,8 +146,8 @@ impl Port {
     /// publication's index within the stage.
     pub fn publish(&mut self, route: &Arc<Route>, mut item: Item, confirm: Option<Token>) -> u32 {
         self.publishes = true;
-        // What is retained would outlive the connection.
-        item.retain = item.retain && !is_temporary(&route.address.name);
+        // What is retained would outlive the connection, and a queue keeps no last message.
+        item.retain = item.retain && route.address.kind == Kind::Topic && !is_temporary(&route.address.name);
         let stage = self.stage.get_or_insert_default();
         let index = stage.push(route, item);
         if let Some(token) = confirm {

@@ -7,7 +7,8 @@ use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::record::{self, Class, kind};
 use wharfmq_core::{
-    Address, Kind, Message, NameError, Pattern, QueueCell, QueueId, QueuePolicy, QueueRole, limits,
+    Address, AttachError, Grouping, Kind, Message, NameError, Pattern, QueueCell, QueueId, QueuePolicy,
+    QueueRole, limits,
 };
 use wharfmq_store::AppendError;
 
@@ -34,6 +35,8 @@ pub enum Refused {
     TooManyJobs,
     /// The broker keeps as many wills as it may.
     TooManyWills,
+    /// The queue has as many consumers as it may.
+    TooManyConsumers(AttachError),
     /// The scheduler has been told more than it has done yet.
     Busy,
     /// The log did not take the definition.
@@ -60,6 +63,7 @@ impl std::fmt::Display for Refused {
                 write!(f, "{} messages wait for their time, which is the limit", limits::JOBS_MAX)
             }
             Self::TooManyWills => f.write_str("the broker keeps as many wills as it may"),
+            Self::TooManyConsumers(error) => error.fmt(f),
             Self::Busy => f.write_str("the scheduler is busy: try again later"),
             Self::Log(error) => error.fmt(f),
         }
@@ -115,7 +119,7 @@ impl Port {
     }
 
     /// What was just appended on this connection's behalf lies at or before the log's end.
-    fn appended_until_now(&mut self) {
+    pub(super) fn appended_until_now(&mut self) {
         self.has_appended(Some(self.broker.log.stats().appended));
     }
 
@@ -257,6 +261,8 @@ impl Broker {
         let policy = self.settings.resolve(role, &address);
         if class == Class::Temporary {
             Arc::new(temporary::policy(&policy))
+        } else if class == Class::Shared && self.topology.shared_sticky {
+            Arc::new(QueuePolicy { durable, groups: Grouping::Sticky, ..(*policy).clone() })
         } else if policy.durable == durable {
             policy
         } else {
@@ -264,9 +270,9 @@ impl Broker {
         }
     }
 
-    fn bind(&self, queue: &Arc<QueueCell>, binding: Binding) -> Result<bool, Refused> {
+    pub(super) fn bind(&self, queue: &Arc<QueueCell>, binding: Binding) -> Result<bool, Refused> {
         let gate = self.gate.read();
-        if queue.policy.durable {
+        if queue.is_durable() {
             let mut payload = Vec::new();
             binding.record(queue.id).encode(&mut payload);
             self.append_one(kind::BIND, &payload)?;
@@ -279,7 +285,7 @@ impl Broker {
 
     fn unbind(&self, queue: &Arc<QueueCell>, pattern: &Pattern) -> Result<bool, Refused> {
         let gate = self.gate.read();
-        if queue.policy.durable {
+        if queue.is_durable() {
             let mut payload = Vec::new();
             let (queue, kind) = (queue.id, pattern.kind());
             record::Unbind { queue, kind, pattern: pattern.text() }.encode(&mut payload);
@@ -298,7 +304,7 @@ impl Broker {
             return Ok(());
         }
         let gate = self.gate.read();
-        if queue.policy.durable {
+        if queue.is_durable() {
             let mut payload = Vec::new();
             record::encode_undefine(queue.id, &mut payload);
             self.append_one(kind::UNDEFINE, &payload)?;
@@ -309,6 +315,7 @@ impl Broker {
         self.empty(queue);
         if queue.class == Class::Session {
             self.on_session_end(&queue.name);
+            self.leave_shares(queue);
         }
         Ok(())
     }
@@ -338,6 +345,9 @@ impl Broker {
             locked.delete();
             let before = locked.queue().resident_bytes();
             let purged = locked.queue().purge(limits::SCAN_BUDGET, &mut fx);
+            if matches!(queue.class, Class::Session | Class::Shared) {
+                self.counters.dropped_ended(purged as u64);
+            }
             let after = locked.queue().resident_bytes();
             drop(locked);
             self.account(before, after);
@@ -351,7 +361,7 @@ impl Broker {
     }
 
     /// Writes a queue's definition, and in the same batch a binding that comes with it.
-    fn append_definition(
+    pub(super) fn append_definition(
         &self,
         define: &record::Define<'_>,
         binding: Option<&Binding>,

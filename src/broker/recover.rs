@@ -244,6 +244,9 @@ impl Rebuild {
             content.restore_seen(&cell, wall);
             let mut entries = content.into_entries();
             self.limit_life(&mut entries, cell.policy.expiry, wall);
+            if class == Class::Shared {
+                broker.group_by_topic(&mut entries);
+            }
             messages += entries.len() as u64;
             hold(broker, &entries);
             self.fill(broker, &cell, entries, wall);

@@ -13,6 +13,8 @@ pub struct Topology {
     pub virtual_topics: bool,
     /// What is passed on.
     pub forwards: Vec<Forward>,
+    /// Whether a shared subscription gives all messages of a topic to one member as long as it is there.
+    pub shared_sticky: bool,
 }
 
 impl Broker {

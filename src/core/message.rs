@@ -249,6 +249,14 @@ impl Arrival {
         self
     }
 
+    /// It is of this group, whatever its publisher said.
+    #[must_use]
+    pub const fn group(mut self, group: GroupId) -> Self {
+        self.entry.group = group;
+        self.entry.closes_group = false;
+        self
+    }
+
     /// The value by which a later message replaces it, where the queue keeps last values.
     #[must_use]
     pub fn key(mut self, key: Option<ByteString>) -> Self {

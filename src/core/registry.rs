@@ -26,6 +26,10 @@ pub struct QueueCell {
     pub armed: AtomicU64,
     /// The queue holds more than its share of memory or of the disk.
     crowded: AtomicBool,
+    /// The log knows the queue.
+    durable: AtomicBool,
+    /// A shared subscription keeps what nothing stores too.
+    keeps_light: AtomicBool,
     inner: RankedMutex<Inner, { rank::QUEUE }>,
 }
 
@@ -52,6 +56,8 @@ impl QueueCell {
             id,
             class,
             name,
+            durable: AtomicBool::new(policy.durable),
+            keeps_light: AtomicBool::new(false),
             policy,
             armed: AtomicU64::new(Millis::NEVER.0),
             crowded: AtomicBool::new(false),
@@ -77,10 +83,33 @@ impl QueueCell {
         }
     }
 
-    /// Whether the queue keeps messages published at `qos`. What waits for an MQTT client id or for members of a
-    /// share is published at least once; the rest goes to a connection or nowhere.
-    pub const fn keeps(&self, qos: Qos) -> bool {
-        !matches!(self.class, Class::Session | Class::Shared) || qos.is_persistent()
+    /// Whether messages in the queue outlive the process.
+    pub fn is_durable(&self) -> bool {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// Makes the queue durable for what comes from now on; the log knows it already. What is in it stays
+    /// in memory only.
+    pub fn make_durable(&self) {
+        let policy = QueuePolicy { durable: true, ..(*self.policy).clone() };
+        self.lock().queue().set_policy(Arc::new(policy));
+        self.durable.store(true, Ordering::Release);
+    }
+
+    /// Notes whether a shared subscription has somebody who takes what nothing stores from its queue.
+    pub fn set_keeps_light(&self, keeps: bool) {
+        self.keeps_light.store(keeps, Ordering::Relaxed);
+    }
+
+    /// Whether the queue keeps messages published at `qos`. What waits for an MQTT client id or for
+    /// members of a share is published at least once; the rest goes to a connection or nowhere, unless the
+    /// share sorts by topics.
+    pub fn keeps(&self, qos: Qos) -> bool {
+        match self.class {
+            Class::Session => qos.is_persistent(),
+            Class::Shared => qos.is_persistent() || self.keeps_light.load(Ordering::Relaxed),
+            _ => true,
+        }
     }
 
     /// Whether the queue's deadline moved to before the time the scheduler is armed for; if so the

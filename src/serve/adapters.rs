@@ -7,7 +7,7 @@ use crate::adapters::mqtt::{MqttOptions, MqttSession};
 use crate::adapters::stomp::{StompOptions, StompSession};
 use crate::broker::{Broker, Now, Peer, Port};
 use crate::config::Settings;
-use crate::config::settings::{Mqtt, SharedChoice};
+use crate::config::settings::Mqtt;
 use crate::net::{Proto, Sessions};
 
 /// Makes sessions of every protocol the broker speaks.
@@ -59,6 +59,5 @@ fn mqtt(settings: &Mqtt, max_packet: u32, max_packet_before_login: u32) -> MqttO
         check_payload_format: settings.check_payload_format,
         response_topic: settings.response_topic.as_str().into(),
         server_reference: settings.server_reference.as_deref().map(Into::into),
-        shared_sticky: settings.shared_choice == SharedChoice::Sticky,
     }
 }

@@ -18,7 +18,7 @@ use self::destinations::Shares;
 use crate::adapters::convert;
 use crate::broker::{Broker, Options, Topology, TxLimits};
 use crate::config::entries::Instance;
-use crate::config::settings::StoreKind;
+use crate::config::settings::{SharedChoice, StoreKind};
 use crate::config::{Loaded, Problem, Problems, Settings};
 use crate::net::{Hub, Server, reload_certificates};
 use crate::runtime::{Clock, Notice, Stop, handle_signals, notify, raise_open_files};
@@ -106,6 +106,7 @@ fn open_broker(settings: &Settings, clock: Clock) -> Result<Arc<Broker>, Failure
         topology: Topology {
             virtual_topics: settings.virtual_topics,
             forwards: destinations::forwards(&settings.forwards)?,
+            shared_sticky: settings.mqtt.shared_choice == SharedChoice::Sticky,
         },
         memory: settings.limits.memory.0,
         transactions: TxLimits {

@@ -14,6 +14,7 @@ mod ledger;
 mod mqtt;
 mod rounds;
 mod selector;
+mod shares;
 mod stomp;
 mod together;
 mod wills;

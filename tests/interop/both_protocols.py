@@ -199,6 +199,22 @@ def to_an_absent_session(mqtt_port, stomp_port):
     client.leave()
 
 
+def a_queue_on_both_sides(mqtt_port, stomp_port):
+    mqtt, client = mqtt_client.Client(mqtt_port, "mqtt"), Stomp(stomp_port)
+    mqtt.publish("$queue/jobs/eu", "one", qos=1, UserProperty=[("unit", "C")], ResponseTopic="$queue/done/eu")
+    client.subscribe("/queue/jobs.eu")
+    frame = client.take()
+    same((frame.body, frame.headers["destination"]), ("one", "/queue/jobs.eu"))
+    same((frame.headers["unit"], frame.headers["reply-to"]), ("C", "/queue/done.eu"))
+    client.send(frame.headers["reply-to"], "two", persistent="true", **{"reply-to": "/queue/jobs.eu"})
+    mqtt.subscribe("$queue/done/eu", qos=2)
+    message = mqtt.take()
+    same((message.topic, message.payload, message.qos), ("$queue/done/eu", b"two", 2))
+    same(message.properties.ResponseTopic, "$queue/jobs/eu")
+    mqtt.leave()
+    client.leave()
+
+
 run(
     {
         "mqtt_to_stomp": mqtt_to_stomp,
@@ -210,5 +226,6 @@ run(
         "retained": retained,
         "to_a_durable_subscriber": to_a_durable_subscriber,
         "to_an_absent_session": to_an_absent_session,
+        "a_queue_on_both_sides": a_queue_on_both_sides,
     }
 )

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::clients::{mosquitto, publish, subscribe};
-use crate::support::{Broker, Mqtt, PATIENCE, Setup};
+use crate::support::mqtt::{Options, V5};
+use crate::support::{Broker, Mqtt, PATIENCE, Setup, Stomp};
 
 const VERSIONS: [&str; 3] = ["mqttv31", "mqttv311", "mqttv5"];
 
@@ -168,7 +169,7 @@ fn an_expired_message_is_not_delivered() {
     publish(broker.mqtt(), "-V mqttv5 -t e/short -q 1 -m short -D publish message-expiry-interval 1");
     publish(broker.mqtt(), "-V mqttv5 -t e/long -q 1 -m long -D publish message-expiry-interval 600");
     // Something else that takes its second: a client that dies by its keep-alive.
-    let mut options = crate::support::mqtt::Options::new(4, "clock");
+    let mut options = Options::new(4, "clock");
     options.keep_alive = 1;
     Mqtt::with(broker.mqtt(), &options).closed();
     let said = mosquitto("mosquitto_sub", broker.mqtt(), &format!("{session} -C 1")).done();
@@ -235,4 +236,47 @@ fn tls() {
     let plain = mosquitto("mosquitto_pub", address, "-t secret -m x");
     assert_ne!(plain.ended(PATIENCE).code, Some(0));
     publish(address, &format!("--cafile {ca} -t secret -q 1 -m x"));
+}
+
+#[test]
+fn queues() {
+    let broker = Broker::start();
+    let address = broker.mqtt();
+    for version in VERSIONS {
+        publish(address, &format!("-V {version} -t $queue/jobs/eu -q 1 -m {version}"));
+    }
+    let mut reader = subscribe(address, "-t $queue/jobs/eu -q 1 -F %t:%p -C 3");
+    for version in VERSIONS {
+        assert_eq!(reader.message(), format!("$queue/jobs/eu:{version}"));
+    }
+    reader.done();
+    // Between two consumers, each gets its own; by the other protocol it is the same queue.
+    publish(address, "-t $queue/jobs/eu -q 2 -m last");
+    let mut stomp = Stomp::connect(broker.stomp());
+    stomp.subscribe_with("0", "/queue/jobs.eu", "client-individual", &[]);
+    let frame = stomp.receive();
+    assert_eq!((frame.text(), frame.header("destination")), ("last", "/queue/jobs.eu"));
+    stomp.ack(&frame);
+    stomp.frame("UNSUBSCRIBE", &[("id", "0")], b"");
+    stomp.send_with("/queue/jobs.eu", &[], "back");
+    let mut reader = subscribe(address, "-V mqttv5 -t $queue/jobs/eu -q 2 -F %q:%t:%p -C 1");
+    assert!(reader.message().ends_with(":$queue/jobs/eu:back"));
+    reader.done();
+}
+
+#[test]
+fn a_shared_subscription_of_sessions_that_stay() {
+    let broker = Broker::start();
+    let member = "-V mqttv5 -i member -c -x 3600 -t $share/g/todo/# -q 2";
+    let mut joined = subscribe(broker.mqtt(), &format!("{member} -C 1"));
+    publish(broker.mqtt(), "-t todo/1 -q 1 -m first");
+    assert_eq!(joined.message(), "first");
+    joined.done();
+    publish(broker.mqtt(), "-t todo/2 -q 1 -m one");
+    publish(broker.mqtt(), "-t todo/2 -q 2 -m two");
+    let broker = broker.kill().start();
+    let mut back = Mqtt::with(broker.mqtt(), &Options::persistent(V5, "member"));
+    let mut came = [back.take(), back.take()].map(|publish| (publish.qos, publish.text().to_owned()));
+    came.sort();
+    assert_eq!(came, [(1, "one".to_owned()), (2, "two".to_owned())]);
 }

@@ -104,6 +104,7 @@ mod both {
         retained
         to_a_durable_subscriber
         to_an_absent_session
+        a_queue_on_both_sides
     }
 }
 

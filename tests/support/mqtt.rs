@@ -113,7 +113,10 @@ impl Mqtt {
     /// Opens the socket and says nothing.
     #[track_caller]
     pub(crate) fn open(address: SocketAddr, version: u8) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::over(TcpStream::connect(address).unwrap(), version)
+    }
+
+    fn over(stream: TcpStream, version: u8) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self { stream, version, input: Vec::new(), held: VecDeque::new(), next_id: 0 }
@@ -126,6 +129,14 @@ impl Mqtt {
         client.write(&options.encode());
         let answer = client.expect(2);
         (client, answer.body)
+    }
+
+    /// Connects, unless the broker goes away meanwhile.
+    pub(crate) fn try_login(address: SocketAddr, options: &Options) -> Option<(Self, Vec<u8>)> {
+        let mut client = Self::over(TcpStream::connect(address).ok()?, options.version);
+        client.stream.write_all(&options.encode()).ok()?;
+        let answer = client.next_within(PATIENCE)?;
+        Some((client, answer.body))
     }
 
     /// Connects with a clean session, which must succeed.

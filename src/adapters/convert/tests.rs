@@ -74,10 +74,24 @@ fn text_is_what_says_so_or_looks_so() {
 
 #[test]
 fn replies_to_what_mqtt_cannot_name_stay_text() {
-    for value in ["/queue/a.b", "/temp-queue/x", "nonsense", "/topic/a*b"] {
+    for value in ["/queue/a*b", "/temp-queue/x", "nonsense", "/topic/a*b"] {
         let head = format!("reply-to:{value}\n");
         let properties = to_mqtt5(STOMP, head.as_bytes(), false);
         assert_eq!(Properties::from_raw(&properties).user_properties().next(), Some((REPLY_TO, value)));
+        assert_eq!(to_stomp(MQTT5, &properties), head);
+    }
+}
+
+#[test]
+fn replies_to_queues() {
+    for (value, topic) in [
+        ("/queue/a.b", "$queue/a/b"),
+        ("/remote-temp-queue/$temp.1.f.x", "$queue/$temp/1/f/x"),
+        ("/topic/a.b", "a/b"),
+    ] {
+        let head = format!("reply-to:{value}\n");
+        let properties = to_mqtt5(STOMP, head.as_bytes(), false);
+        assert_eq!(Properties::from_raw(&properties).text(PropertyId::ResponseTopic), Some(topic));
         assert_eq!(to_stomp(MQTT5, &properties), head);
     }
 }

@@ -5,7 +5,7 @@
 //! | name | STOMP header | MQTT 5 property |
 //! | --- | --- | --- |
 //! | `JMSCorrelationID` | `correlation-id` | correlation data; what is no plain text as `hex:…` |
-//! | `JMSReplyTo` | `reply-to`, as `queue://NAME` or `topic://NAME` | response topic, as `topic://NAME`; else user property `reply-to` |
+//! | `JMSReplyTo` | `reply-to`, as `queue://NAME` or `topic://NAME` | response topic, as `topic://NAME` or `queue://NAME`; else user property `reply-to` |
 //! | `JMSType` | `type` | user property `type` |
 //! | `content-type` | `content-type` | content type |
 //! | any other | of that name | user property |
@@ -79,7 +79,9 @@ fn of_mqtt5<'a>(head: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
         CONTENT_TYPE => Properties::from_raw(head).text(PropertyId::ContentType).map(Cow::Borrowed),
         REPLY_TO | "JMSReplyTo" => match Properties::from_raw(head).text(PropertyId::ResponseTopic) {
             Some(topic) => {
-                Some(Cow::Owned(format!("{}://{}", Kind::Topic.scheme(), destination::to_mqtt(topic))))
+                let queue = topic.strip_prefix(destination::MQTT_QUEUE);
+                let (kind, name) = queue.map_or((Kind::Topic, topic), |queue| (Kind::Queue, queue));
+                Some(Cow::Owned(format!("{}://{}", kind.scheme(), destination::to_mqtt(name))))
             }
             None => user_property(head, REPLY_TO).map(canonical),
         },

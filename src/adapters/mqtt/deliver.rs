@@ -162,7 +162,11 @@ impl Open {
     /// Whether as many messages are unacknowledged as the client wants. Those that an earlier connection
     /// sent count when they are sent again (4.9).
     pub(super) fn is_window_full(&self) -> bool {
-        self.ids.used().saturating_sub(self.flights.unsent()) >= usize::from(self.window)
+        self.places_used() >= usize::from(self.window)
+    }
+
+    pub(super) fn places_used(&self) -> usize {
+        self.ids.used().saturating_sub(self.flights.unsent())
     }
 
     pub(super) fn release(&mut self, id: Option<PacketId>) {
@@ -269,7 +273,7 @@ impl Writing {
         match &self.spelling {
             Some((known, topic)) if Arc::ptr_eq(known, address) => topic.clone(),
             _ => {
-                let topic = ByteString::from(destination::to_mqtt(&address.name).into_owned());
+                let topic = ByteString::from(destination::mqtt_topic(address).into_owned());
                 self.spelling = Some((Arc::clone(address), topic.clone()));
                 topic
             }

@@ -6,6 +6,10 @@ use foldhash::fast::RandomState;
 use wharfmq_core::{MessageId, SubTag};
 use wharfmq_mqtt::PacketId;
 
+use super::share::FROM_SHARE;
+use super::{ENDED_SUB, QUEUE_SUB};
+use crate::broker::Handed;
+
 /// One delivery that the client has not finished with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flight {
@@ -19,6 +23,28 @@ pub(super) struct Flight {
     pub(super) received: bool,
     /// Its packet id is remembered in the log.
     pub(super) kept: bool,
+    /// It has left its share: no other member will get it.
+    pub(super) taken: bool,
+}
+
+/// How a message of the session's own queue came there through a share.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passed {
+    /// The share, and the delivery's number there.
+    pub(super) sub: SubTag,
+    pub(super) tag: u64,
+    /// The subscription identifier, 0 for none.
+    pub(super) id: u32,
+}
+
+impl Passed {
+    /// It came in an earlier connection.
+    pub(super) const EARLIER: Self = Self { sub: ENDED_SUB, tag: 0, id: 0 };
+}
+
+/// Whether the flags of a session's message say that it came through a share.
+pub(super) const fn is_passed(flags: u8) -> bool {
+    flags & FROM_SHARE != 0
 }
 
 /// Deliveries in flight, and what earlier connections of the session left.
@@ -36,6 +62,10 @@ struct Inner {
     unsent: usize,
     /// Messages that the client has finished with before the queue delivered them again.
     finished: HashSet<MessageId, RandomState>,
+    /// What came through a share, until the client has finished with it.
+    passed: HashMap<MessageId, Passed, RandomState>,
+    /// What is to become the session's own next, by share.
+    passing: Vec<(SubTag, Vec<Handed>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +88,16 @@ impl Flights {
         self.0.as_mut()?.by_id.remove(&id)
     }
 
-    /// Books a delivery as acknowledged, to be settled with the others of the round.
+    /// Books a delivery as acknowledged, to be settled with the others of the round. What came through a
+    /// share makes room for another from there.
     pub(super) fn ack(&mut self, flight: Flight) {
+        let inner = self.inner();
+        if flight.sub == QUEUE_SUB
+            && let Some(Passed { sub, tag, .. }) = inner.passed.remove(&flight.message)
+            && sub != ENDED_SUB
+        {
+            inner.acked.push((sub, tag, flight.size));
+        }
         if flight.tag == 0 {
             self.inner().finished.insert(flight.message);
         } else {
@@ -140,6 +178,52 @@ impl Flights {
             .filter(|(_, flight)| flight.sub == sub)
             .map(|(id, flight)| (*id, *flight))
             .collect()
+    }
+
+    /// The client has left this subscription: what it still answers is of no account to anybody else.
+    pub(super) fn end(&mut self, sub: SubTag) {
+        let Some(inner) = &mut self.0 else { return };
+        inner.by_id.values_mut().filter(|flight| flight.sub == sub).for_each(|flight| flight.sub = ENDED_SUB);
+        inner
+            .passed
+            .values_mut()
+            .filter(|passed| passed.sub == sub)
+            .for_each(|passed| passed.sub = ENDED_SUB);
+        inner.acked.retain(|(of, ..)| *of != sub);
+        inner.passing.retain(|(of, _)| *of != sub);
+    }
+
+    /// Messages under way that have left their shares.
+    pub(super) fn taken(&self) -> u64 {
+        let flights = self.0.iter().flat_map(|inner| inner.by_id.values());
+        flights.filter(|flight| flight.taken).count() as u64
+    }
+
+    /// Adds a delivery of a share that is to become the session's own.
+    pub(super) fn pass_on(&mut self, sub: SubTag, handed: Handed) {
+        let passing = &mut self.inner().passing;
+        match passing.iter_mut().find(|(of, _)| *of == sub) {
+            Some((_, list)) => list.push(handed),
+            None => passing.push((sub, vec![handed])),
+        }
+    }
+
+    /// Number of those.
+    pub(super) fn passing_len(&self) -> usize {
+        self.0.iter().flat_map(|inner| &inner.passing).map(|(_, list)| list.len()).sum()
+    }
+
+    pub(super) fn take_passing(&mut self) -> Vec<(SubTag, Vec<Handed>)> {
+        self.0.as_mut().map(|inner| std::mem::take(&mut inner.passing)).unwrap_or_default()
+    }
+
+    /// Notes how a message of the session's own came there.
+    pub(super) fn passed(&mut self, message: MessageId, passed: Passed) {
+        self.inner().passed.insert(message, passed);
+    }
+
+    pub(super) fn passed_of(&self, message: MessageId) -> Option<Passed> {
+        self.0.as_ref()?.passed.get(&message).copied()
     }
 
     fn inner(&mut self) -> &mut Inner {

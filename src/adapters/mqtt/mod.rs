@@ -10,10 +10,12 @@ mod options;
 mod outbound_alias;
 mod parting;
 mod publish;
+mod queue;
 mod queued;
 mod rate;
 mod retained;
 mod session;
+mod share;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -74,8 +76,6 @@ pub struct MqttOptions {
     pub response_topic: ByteString,
     /// Where clients are sent when the broker stops (4.11).
     pub server_reference: Option<ByteString>,
-    /// Whether a shared subscription gives all messages of a topic to one member.
-    pub shared_sticky: bool,
 }
 
 impl Default for MqttOptions {
@@ -95,7 +95,6 @@ impl Default for MqttOptions {
             check_payload_format: false,
             response_topic: ByteString::from_static("response/%c"),
             server_reference: None,
-            shared_sticky: false,
         }
     }
 }
@@ -163,6 +162,8 @@ struct Open {
 
 /// The subscription tag of the session's own queue.
 const QUEUE_SUB: SubTag = SubTag(u32::MAX);
+/// The subscription tag of what came by a subscription that has ended.
+const ENDED_SUB: SubTag = SubTag(u32::MAX - 1);
 
 impl MqttSession {
     /// A session that waits for CONNECT.
@@ -302,7 +303,7 @@ impl Open {
             let len = decoded.len;
             match decoded.packet {
                 Packet::Publish(publish) => self.on_publish(&publish, at - base, len, port)?,
-                Packet::Puback(ack) => self.on_puback(ack.packet_id, port),
+                Packet::Puback(ack) => self.on_puback(&ack, port),
                 Packet::Pubrec(ack) => self.on_pubrec(&ack, port),
                 Packet::Pubrel(ack) => self.on_pubrel(ack.packet_id, port),
                 Packet::Pubcomp(ack) => self.on_pubcomp(ack.packet_id, port),
@@ -388,6 +389,7 @@ impl Open {
             self.cursor = 0;
             port.taken(bytes);
         }
+        self.pass_on(port);
         self.settle_acked(port);
         port.flush(Bytes::new());
         Ok(())
@@ -414,6 +416,8 @@ impl Open {
 
     fn on_closed(&mut self, port: &mut Port) {
         self.let_will_go(port);
+        self.settle_acked(port);
+        self.count_unfinished(port);
         let subs = std::mem::take(&mut self.subs);
         for (tag, sub) in subs.iter().enumerate() {
             if let Some(sub) = sub {

@@ -5,6 +5,7 @@ use wharfmq_core::{Pattern, Qos};
 use wharfmq_mqtt::{SubscriptionOptions, Version};
 
 use super::publish::core_qos;
+use super::queue::Source;
 use crate::broker::Consumer;
 
 /// Set in a binding's flags where the retain flag is passed on as published.
@@ -22,12 +23,19 @@ pub(super) struct Subscription {
     pub(super) id: u32,
     /// Of a shared subscription: the member's consumer.
     pub(super) shared: Option<Consumer>,
+    /// Of a queue.
+    pub(super) queue: Option<Box<Source>>,
 }
 
 impl Subscription {
     /// The flags of its binding.
     pub(super) const fn flags(&self) -> u8 {
         self.qos as u8 | if self.retain_as_published { RETAIN_AS_PUBLISHED } else { 0 }
+    }
+
+    /// Whether its messages come by a consumer of its own.
+    pub(super) const fn is_consumer(&self) -> bool {
+        self.shared.is_some() || self.queue.is_some()
     }
 
     /// What is remembered under the filter: options as in SUBSCRIBE, and the identifier.
@@ -53,6 +61,7 @@ impl Subscription {
             retain_as_published: options.retain_as_published,
             id,
             shared: None,
+            queue: None,
         }
     }
 }

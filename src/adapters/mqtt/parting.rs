@@ -52,7 +52,7 @@ impl Open {
                 Packet::Publish(publish) if publish.qos == Qos::AtMostOnce => {
                     self.on_publish(&publish, at, decoded.len, port)?;
                 }
-                Packet::Puback(ack) => self.on_puback(ack.packet_id, port),
+                Packet::Puback(ack) => self.on_puback(&ack, port),
                 Packet::Pubcomp(ack) => self.on_pubcomp(ack.packet_id, port),
                 Packet::Disconnect(disconnect) => {
                     let before = Bytes::copy_from_slice(input.get(..at).unwrap_or_default());

@@ -31,54 +31,57 @@ impl Open {
     /// Sends a queue's message; false where the client's window is full.
     pub(super) fn send_queued(&mut self, delivery: &Delivery, port: &mut Port) -> bool {
         let message = &delivery.message;
-        let size = message.size();
-        let (sub, tag) = (delivery.sub, delivery.tag);
-        let mut flight = Flight { sub, tag, message: message.id, size, received: false, kept: false };
-        if self.flights.take_finished(message.id) {
-            self.flights.ack(flight);
+        let (sub, tag, size) = (delivery.sub, delivery.tag, message.size());
+        let (received, kept, taken) = (false, false, false);
+        let mut flight = Flight { sub, tag, message: message.id, size, received, kept, taken };
+        let is_own = sub == QUEUE_SUB;
+        if is_own && self.flights.take_finished(message.id) {
+            self.finish(flight, port);
             return true;
         }
-        let earlier = self.flights.earlier(message.id);
+        // What another queue delivers may be the same message, but it is another delivery.
+        let earlier = if is_own { self.flights.earlier(message.id) } else { None };
         // What the client was sent in an earlier connection is sent again, expired or not (MQTT-4.4.0-1).
         if message.expires <= port.now.wall && earlier.is_none() {
             port.count(Cause::ExpiredOnTheWay);
-            self.flights.ack(flight);
+            self.finish(flight, port);
             return true;
         }
         if let Some(known) = earlier.and_then(|id| self.flights.get_mut(id)) {
             // PUBREC came in an earlier connection: PUBREL was sent at the start of this one.
-            known.tag = tag;
+            (known.tag, known.size) = (tag, size);
             self.flights.forget_earlier(message.id);
             return true;
         }
-        let qos = message.qos.min(self.granted(delivery));
+        let (limit, retain_as_published) = self.bounds(delivery);
+        let qos = message.qos.min(limit);
+        let for_good = self.is_exactly_once(sub, qos);
+        if for_good && self.queue.is_some() {
+            return self.pass_on_later(delivery);
+        }
         let Ok(id) = self.id_of(delivery, earlier, qos, port) else { return false };
-        let dup = id.is_some() && (earlier.is_some() || delivery.deliveries > 0);
-        let sub_ids = self.sub_ids(delivery);
+        let address = self.source_of(sub);
         let outgoing = Outgoing {
-            address: &message.address,
+            address: address.as_ref().unwrap_or(&message.address),
             tag: message.head.tag,
             head: &message.head.bytes,
             notes: &message.notes,
             body: message.body.clone(),
             expires: message.expires,
             qos,
-            retain: message.retain && delivery.flags & RETAIN_AS_PUBLISHED != 0,
-            dup,
+            retain: message.retain && retain_as_published,
+            dup: id.is_some() && (earlier.is_some() || delivery.deliveries > 0),
             id,
-            sub_ids: &sub_ids,
+            sub_ids: &self.sub_ids(delivery),
         };
         // A client that has seen QoS 2 under one packet id must never see it under another, not even after
         // a crash: the id is in the log before it is on the wire.
-        let first_of_qos2 = qos == Qos::ExactlyOnce && sub == QUEUE_SUB && earlier.is_none();
+        let first_of_qos2 = qos == Qos::ExactlyOnce && is_own && earlier.is_none();
         flight.kept = first_of_qos2 || earlier.is_some();
+        flight.taken = for_good;
         let sent = match id {
-            Some(id) if first_of_qos2 => {
-                if let Some((queue, _)) = &self.queue {
-                    port.remember(queue, key(FLIGHT_KEY, id), Some(id_bytes(message.id)));
-                }
-                self.send_later(&outgoing, port)
-            }
+            Some(id) if first_of_qos2 => self.send_kept(&outgoing, id, message.id, port),
+            Some(_) if for_good => self.send_for_good(&outgoing, delivery, port),
             // Nothing overtakes what waits for the log.
             _ if self.deferred.is_some() => self.send_later(&outgoing, port),
             _ => self.send_anew(&outgoing, port),
@@ -124,7 +127,32 @@ impl Open {
             self.forget_id(id, flight, port);
         }
         self.release(id);
-        self.flights.ack(flight);
+        self.finish(flight, port);
+    }
+
+    /// Sends a message once its packet id is in the log.
+    fn send_kept(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        id: PacketId,
+        message: MessageId,
+        port: &mut Port,
+    ) -> bool {
+        if let Some((queue, _)) = &self.queue {
+            port.remember(queue, key(FLIGHT_KEY, id), Some(id_bytes(message)));
+        }
+        self.send_later(outgoing, port)
+    }
+
+    /// Takes a message out of its share and sends it to a client whose session ends with the connection.
+    fn send_for_good(&mut self, outgoing: &Outgoing<'_>, delivery: &Delivery, port: &mut Port) -> bool {
+        let Some(member) = self.share(delivery.sub).cloned() else { return false };
+        port.take_out(&member, delivery.tag);
+        if member.queue.is_durable() || self.deferred.is_some() {
+            self.send_later(outgoing, port)
+        } else {
+            self.send_anew(outgoing, port)
+        }
     }
 
     /// Sends a message once everything before it is durable.
@@ -139,32 +167,53 @@ impl Open {
         sent
     }
 
-    /// The quality of service granted to the subscription that a delivery is for.
-    fn granted(&self, delivery: &Delivery) -> Qos {
-        match self.subs.get(delivery.sub.0 as usize).and_then(Option::as_ref) {
-            Some(shared) => shared.qos,
-            None => Qos::from_u8(delivery.flags & 3).unwrap_or_default(),
+    /// The highest quality of service of a delivery, and whether its retain flag goes as published.
+    fn bounds(&self, delivery: &Delivery) -> (Qos, bool) {
+        match self.subs.get(delivery.sub.0 as usize) {
+            Some(Some(sub)) => (sub.qos, sub.retain_as_published),
+            _ => {
+                let qos = Qos::from_u8(delivery.flags & 3).unwrap_or_default();
+                (qos, delivery.flags & RETAIN_AS_PUBLISHED != 0)
+            }
         }
     }
 
     fn sub_ids(&self, delivery: &Delivery) -> SmallVec<[u32; 2]> {
-        let subs = self.subs.iter().enumerate().filter_map(|(tag, sub)| Some((tag, sub.as_ref()?)));
-        let matching = subs.filter(|(tag, sub)| {
-            let from_here =
-                delivery.sub == QUEUE_SUB && sub.shared.is_none() || delivery.sub.0 as usize == *tag;
-            sub.id != 0 && from_here && sub.pattern.matches_address(&delivery.message.address)
-        });
-        matching.map(|(_, sub)| sub.id).collect()
+        let id = match self.passed_id(delivery) {
+            None if delivery.sub == QUEUE_SUB => {
+                let matching = self.subs.iter().flatten().filter(|sub| {
+                    let is_asked_for = sub.id != 0 && !sub.is_consumer();
+                    is_asked_for && sub.pattern.matches_address(&delivery.message.address)
+                });
+                return matching.map(|sub| sub.id).collect();
+            }
+            None => self.subs.get(delivery.sub.0 as usize).and_then(Option::as_ref).map_or(0, |sub| sub.id),
+            Some(id) => id,
+        };
+        std::iter::once(id).filter(|id| *id != 0).collect()
     }
 
-    pub(super) fn on_puback(&mut self, id: PacketId, port: &mut Port) {
+    pub(super) fn on_puback(&mut self, ack: &Ack<'_>, port: &mut Port) {
+        let id = ack.packet_id;
         if let Some(flight) = self.flights.remove(id) {
             self.forget_id(id, flight, port);
-            self.flights.ack(flight);
+            if ack.reason.is_error() {
+                self.reject(flight, port);
+            } else {
+                self.finish(flight, port);
+            }
         } else if let (true, Some((queue, _))) = (self.flights.finish_earlier(id), &self.queue) {
             port.remember(queue, key(FLIGHT_KEY, id), None);
         }
         self.ids.release(id);
+    }
+
+    /// The client is done with a delivery, or will never get it.
+    pub(super) fn finish(&mut self, flight: Flight, port: &mut Port) {
+        if flight.sub == QUEUE_SUB {
+            self.forget_passed(flight.message, port);
+        }
+        self.flights.ack(flight);
     }
 
     /// The client is done with a packet id that the log knows.
@@ -188,7 +237,7 @@ impl Open {
             return;
         }
         if ack.reason.is_error() {
-            self.on_puback(id, port);
+            self.on_puback(ack, port);
             return;
         }
         let stored = self.flights.get_mut(id).map(|flight| {
@@ -210,7 +259,7 @@ impl Open {
                 port.remember(queue, key(RECEIVED_KEY, id), None);
             }
             self.forget_id(id, flight, port);
-            self.flights.ack(flight);
+            self.finish(flight, port);
         }
         self.ids.release(id);
     }
@@ -233,7 +282,8 @@ impl Open {
         if sub == QUEUE_SUB {
             return self.queue.as_ref()?.1.clone();
         }
-        self.subs.get(sub.0 as usize)?.as_ref()?.shared.clone()
+        let sub = self.subs.get(sub.0 as usize)?.as_ref()?;
+        sub.queue.as_ref().map(|source| &source.consumer).or(sub.shared.as_ref()).cloned()
     }
 
     /// Takes up what an earlier connection of the session left in flight.
@@ -241,7 +291,10 @@ impl Open {
         for (key, value) in port.recall(queue) {
             let (kind, id) = match key.as_ref() {
                 &[kind, high, low] => (kind, PacketId::new(u16::from_be_bytes([high, low]))),
-                _ => continue,
+                key => {
+                    self.recall_passed(key, &value);
+                    continue;
+                }
             };
             let Some(id) = id else { continue };
             let message = <[u8; 8]>::try_from(&value[..]).map(|bytes| MessageId(u64::from_be_bytes(bytes)));
@@ -250,8 +303,8 @@ impl Open {
                     self.inbound.insert(id);
                 }
                 (RECEIVED_KEY, Ok(message)) if self.ids.reserve(id) => {
-                    let (sub, received, kept) = (QUEUE_SUB, true, true);
-                    let flight = Flight { sub, tag: 0, message, size: 0, received, kept };
+                    let (sub, received, kept, taken) = (QUEUE_SUB, true, true, false);
+                    let flight = Flight { sub, tag: 0, message, size: 0, received, kept, taken };
                     self.flights.insert(id, flight);
                     self.flights.recall(message, id);
                     let mut pubrel = BytesMut::new();

@@ -16,11 +16,11 @@ pub(super) struct Pending {
 }
 
 impl Open {
-    /// Puts the retained messages that a new subscription matches in line. Shared subscriptions get
-    /// none (4.8.2).
+    /// Puts the retained messages that a new subscription matches in line. Shared subscriptions (4.8.2)
+    /// and queues get none.
     pub(super) fn queue_retained(&mut self, tag: SubTag, port: &Port) {
         let Some(Some(sub)) = self.subs.get(tag.0 as usize) else { return };
-        if sub.shared.is_some() {
+        if sub.is_consumer() {
             return;
         }
         let found = port.retained(&sub.pattern);

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use bytestring::ByteString;
 use smallvec::SmallVec;
-use wharfmq_core::record::Class;
-use wharfmq_core::{QueueCell, SubTag};
+use wharfmq_core::{Kind, Pattern, QueueCell, SubTag};
 use wharfmq_mqtt::topic::parse_filter;
 use wharfmq_mqtt::{
     Reason, RetainHandling, Suback, Subscribe, SubscriptionOptions, Unsuback, Unsubscribe, encode,
@@ -19,6 +17,8 @@ use crate::broker::{Binding, Cause, Port};
 
 /// Key prefix of a subscription: the rest of the key is the filter.
 const SUBSCRIPTION_KEY: u8 = b's';
+/// A shared subscription without a share name (4.8.2).
+const SHARE_ALONE: &str = "$share";
 
 impl Open {
     pub(super) fn on_subscribe(&mut self, subscribe: &Subscribe<'_>, port: &mut Port) -> Result<(), Close> {
@@ -92,10 +92,10 @@ impl Open {
         id: u32,
         port: &mut Port,
     ) -> Result<(SubTag, bool), Reason> {
-        let parsed = parse_filter(filter).map_err(|_| Reason::TOPIC_FILTER_INVALID)?;
-        let pattern = self.options.check_topic(parsed.filter).ok();
-        let pattern = pattern.and_then(|()| destination::mqtt_pattern(parsed.filter).ok());
-        let Some(pattern) = pattern else {
+        let parsed = parse(filter).ok();
+        let Some(Parsed { group, pattern, .. }) =
+            parsed.filter(|parsed| self.options.check_topic(parsed.topics).is_ok())
+        else {
             port.count(Cause::TopicFilter);
             return Err(Reason::TOPIC_FILTER_INVALID);
         };
@@ -109,17 +109,20 @@ impl Open {
         }
         let slot = known.or_else(|| self.subs.iter().position(Option::is_none)).unwrap_or(self.subs.len());
         let tag = SubTag(slot as u32);
-        if let Some(earlier) = self.subs.get_mut(slot).and_then(Option::take) {
-            self.end_live(tag, &earlier, port);
-        }
-        let sub = match parsed.share {
-            Some(group) => self.share(group, tag, sub, port)?,
-            None => {
-                self.keep(&sub, options, port)?;
-                self.begin_live(tag, &sub, port);
-                sub
+        let earlier = self.subs.get_mut(slot).and_then(Option::take);
+        let sub = match earlier {
+            // Its place among the consumers stays, and so does what it was given.
+            Some(earlier) if earlier.is_consumer() => {
+                Subscription { shared: earlier.shared, queue: earlier.queue, ..sub }
+            }
+            earlier => {
+                if let Some(earlier) = earlier {
+                    self.end_live(tag, &earlier, port);
+                }
+                self.begin(group, tag, sub, port)?
             }
         };
+        self.keep(&sub, options, port)?;
         if slot == self.subs.len() {
             // Most clients have one subscription, and `push` alone would make room for four.
             self.subs.reserve_exact(usize::from(slot < 2));
@@ -134,11 +137,20 @@ impl Open {
         let at = self.subs.iter().position(|sub| sub.as_ref().is_some_and(|sub| *sub.filter == *filter));
         let Some(at) = at else { return false };
         let Some(sub) = self.subs.get_mut(at).and_then(Option::take) else { return false };
-        self.end_live(SubTag(at as u32), &sub, port);
-        if let (Some((queue, _)), None) = (self.queue.clone(), &sub.shared) {
+        let session = self.queue.as_ref().map(|(queue, _)| Arc::clone(queue));
+        match &sub.shared {
+            Some(member) => {
+                port.leave_share(member, session.as_ref());
+                self.flights.end(SubTag(at as u32));
+            }
+            None => self.end_live(SubTag(at as u32), &sub, port),
+        }
+        if let Some(queue) = session {
             port.remember(&queue, subscription_key(filter), None);
-            // What fails here is the log, and then nothing is answered any more.
-            let _ = port.unbind(&queue, &sub.pattern);
+            if !sub.is_consumer() {
+                // What fails here is the log, and then nothing is answered any more.
+                let _ = port.unbind(&queue, &sub.pattern);
+            }
         }
         true
     }
@@ -147,6 +159,9 @@ impl Open {
     fn keep(&self, sub: &Subscription, options: SubscriptionOptions, port: &mut Port) -> Result<(), Reason> {
         let Some((queue, _)) = self.queue.clone() else { return Ok(()) };
         port.remember(&queue, subscription_key(&sub.filter), Some(Subscription::remembered(options, sub.id)));
+        if sub.is_consumer() {
+            return Ok(());
+        }
         let pattern = sub.pattern.clone();
         let bound = if sub.qos.is_persistent() {
             let (flags, no_local) = (sub.flags(), sub.no_local);
@@ -157,6 +172,24 @@ impl Open {
         bound.map(|_| ()).map_err(|_| Reason::UNSPECIFIED_ERROR)
     }
 
+    /// Has messages come: from a share, from a queue, or straight to the connection.
+    fn begin(
+        &self,
+        group: Option<&str>,
+        tag: SubTag,
+        sub: Subscription,
+        port: &mut Port,
+    ) -> Result<Subscription, Reason> {
+        match group {
+            _ if sub.pattern.kind() == Kind::Queue => self.consume(tag, sub, port),
+            Some(group) => self.join(group, tag, sub, port),
+            None => {
+                self.begin_live(tag, &sub, port);
+                Ok(sub)
+            }
+        }
+    }
+
     /// Has messages come straight to the connection: all of them, or those that the queue does not keep.
     fn begin_live(&self, tag: SubTag, sub: &Subscription, port: &Port) {
         let queued = self.queue.is_some() && sub.qos.is_persistent();
@@ -164,59 +197,50 @@ impl Open {
     }
 
     /// Ends what a subscription does while its client is connected.
-    pub(super) fn end_live(&self, tag: SubTag, sub: &Subscription, port: &mut Port) {
-        match &sub.shared {
-            None => port.unsubscribe(&sub.pattern, tag),
-            Some(member) => {
-                port.unsubscribe(&sub.pattern, tag);
-                port.cancel(member, 0);
-                let abandoned = member.queue.lock().queue().consumers().next().is_none();
-                if abandoned {
-                    // What fails here is the log; the queue is not in it.
-                    let _ = port.delete(&member.queue);
+    pub(super) fn end_live(&mut self, tag: SubTag, sub: &Subscription, port: &mut Port) {
+        match (&sub.shared, &sub.queue) {
+            (Some(member), _) => port.leave_share(member, None),
+            (None, Some(source)) => self.end_consumer(tag, source, port),
+            (None, None) => return port.unsubscribe(&sub.pattern, tag),
+        }
+        self.flights.end(tag);
+    }
+
+    /// The subscriptions of earlier connections.
+    pub(super) fn restore_subscriptions(&mut self, queue: &Arc<QueueCell>, port: &mut Port) {
+        for (key, value) in port.recall(queue) {
+            let Some((&SUBSCRIPTION_KEY, filter)) = key.split_first() else { continue };
+            let Ok(filter) = std::str::from_utf8(filter) else { continue };
+            let Ok(Parsed { group, pattern, .. }) = parse(filter) else { continue };
+            let Some(sub) = Subscription::recall(filter, pattern, &value) else { continue };
+            match self.begin(group, SubTag(self.subs.len() as u32), sub, port) {
+                Ok(sub) => self.subs.push(Some(sub)),
+                Err(reason) => {
+                    tracing::warn!(client = %self.client_id, filter, %reason, "a subscription was not restored");
                 }
             }
         }
     }
+}
 
-    /// Joins a shared subscription: one queue that its members take turns at.
-    fn share(
-        &self,
-        group: &str,
-        tag: SubTag,
-        mut sub: Subscription,
-        port: &mut Port,
-    ) -> Result<Subscription, Reason> {
-        let name = ByteString::from(format!("{group}/{}", sub.pattern.text()));
-        // The last member may be leaving at this moment and take the queue with it: then once more.
-        for _ in 0..8 {
-            let (queue, _) = port.open(Class::Shared, &name, false).map_err(|_| Reason::QUOTA_EXCEEDED)?;
-            let pattern = sub.pattern.clone();
-            let binding = Binding { pattern, flags: 2, no_local: false, filter: None, options: Bytes::new() };
-            port.bind(&queue, binding).map_err(|_| Reason::UNSPECIFIED_ERROR)?;
-            let member = port.consume(&queue, self.want(tag)).map_err(|_| Reason::QUOTA_EXCEEDED)?;
-            if !queue.lock().is_deleted() {
-                port.join(&sub.pattern, &queue, tag, self.options.shared_sticky);
-                sub.shared = Some(member);
-                return Ok(sub);
-            }
-            port.cancel(&member, 0);
-        }
-        Err(Reason::SERVER_BUSY)
-    }
+/// A filter, taken apart.
+struct Parsed<'a> {
+    /// The group of a shared subscription.
+    group: Option<&'a str>,
+    /// The filter without it.
+    topics: &'a str,
+    pattern: Pattern,
+}
 
-    /// The subscriptions of earlier connections.
-    pub(super) fn restore_subscriptions(&mut self, queue: &Arc<QueueCell>, port: &Port) {
-        for (key, value) in port.recall(queue) {
-            let Some((&SUBSCRIPTION_KEY, filter)) = key.split_first() else { continue };
-            let Ok(filter) = std::str::from_utf8(filter) else { continue };
-            let Ok(pattern) = destination::mqtt_pattern(filter) else { continue };
-            if let Some(sub) = Subscription::recall(filter, pattern, &value) {
-                self.begin_live(SubTag(self.subs.len() as u32), &sub, port);
-                self.subs.push(Some(sub));
-            }
-        }
+fn parse(filter: &str) -> Result<Parsed<'_>, Reason> {
+    let invalid = Reason::TOPIC_FILTER_INVALID;
+    let parsed = parse_filter(filter).map_err(|_| invalid)?;
+    if filter == SHARE_ALONE {
+        return Err(invalid);
     }
+    let (group, topics) = (parsed.share, parsed.filter);
+    let pattern = destination::mqtt_pattern(topics).map_err(|_| invalid)?;
+    Ok(Parsed { group, topics, pattern })
 }
 
 fn subscription_key(filter: &str) -> Bytes {

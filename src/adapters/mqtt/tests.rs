@@ -3,8 +3,10 @@ mod bounds;
 mod flow;
 mod kit;
 mod offers;
+mod queue;
 mod reasons;
 mod sessions;
+mod share;
 mod sizes;
 mod wills;
 
@@ -34,6 +36,16 @@ impl Client {
 
     fn connect_as(on: &TestBroker, version: Version, id: &str, clean: bool) -> (Self, bool) {
         let expiry: &[u8] = if version.is_v5() && !clean { &[0x11, 0, 0, 1, 0] } else { &[] };
+        Self::connect_with(on, version, id, clean, expiry)
+    }
+
+    fn connect_with(
+        on: &TestBroker,
+        version: Version,
+        id: &str,
+        clean: bool,
+        properties: &[u8],
+    ) -> (Self, bool) {
         let connect = wharfmq_mqtt::Connect {
             version,
             clean_start: clean,
@@ -42,12 +54,13 @@ impl Client {
             will: None,
             user_name: None,
             password: None,
-            properties: Properties::from_raw(expiry),
+            properties: Properties::from_raw(properties),
         };
         let mut bytes = BytesMut::new();
         encode::connect(&mut bytes, &connect).unwrap();
         let mut client = Self { version, inner: on.client(MqttSession::new(options())), early: Vec::new() };
-        let out = client.inner.send(on, &bytes);
+        client.inner.send_more(&bytes);
+        let out = client.inner.wait(on, |out| !out.is_empty());
         let packets = client.all(&out);
         let Packet::Connack(Connack { session_present, code, .. }) = packets[0] else { panic!("{out:?}") };
         assert_eq!(code, Reason::SUCCESS);

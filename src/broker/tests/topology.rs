@@ -21,7 +21,7 @@ fn kept(history: u64) -> PartialPolicy {
 }
 
 fn tied(forwards: Vec<Forward>) -> Rig {
-    let topology = Topology { virtual_topics: false, forwards };
+    let topology = Topology { forwards, ..Topology::default() };
     Rig::tied(Arc::new(MemoryLog::new()), Settings::default(), topology, 1 << 30, 1_000_000)
 }
 
@@ -103,7 +103,7 @@ fn a_forward_passes_on_what_its_filter_chooses() {
 #[test]
 fn each_queue_bounds_the_life_of_its_own_copy() {
     let short = PartialPolicy { expiry: Some(Millis(100)), ..PartialPolicy::default() };
-    let topology = Topology { virtual_topics: false, forwards: vec![forward("queue://a", &[queue("b")])] };
+    let topology = Topology { forwards: vec![forward("queue://a", &[queue("b")])], ..Topology::default() };
     let log = Arc::new(MemoryLog::new());
     let rig = Rig::tied(log, settings([("queue://b", short)]), topology, 1 << 30, 1_000_000);
     let (a, b) = (rig.queue("a"), rig.queue("b"));

@@ -1,15 +1,13 @@
 //! Members of shared subscriptions, among whom is dealt out what nothing stores (MQTT 5, 4.8.2).
 
-use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
 use crate::limits::OUTBOX_SOFT_BYTES;
-use crate::{Chunk, ConnId, Filter, Outbox, QueueId, Run, SubTag};
+use crate::{Chunk, Filter, Outbox, QueueId, Run, SubTag};
 
 /// A connection that takes part in a shared subscription.
 #[derive(Clone, Debug)]
@@ -20,8 +18,6 @@ pub struct Member {
     pub outbox: Arc<Outbox>,
     /// The session's own number for it.
     pub sub: SubTag,
-    /// All messages of a topic go to one member, as long as it is there.
-    pub sticky: bool,
 }
 
 /// A member that a publication reaches, and which publications do; `None` for all.
@@ -60,15 +56,15 @@ impl Share {
 
     /// Deals out those of a chunk's items that nothing stores, as runs of consecutive ones: as many to
     /// each member, whoever reads too slowly left out unless all do.
-    pub fn deal(&self, chunk: &Chunk, items: Range<u32>, topic: &str, mut f: impl FnMut(&Member, Run)) {
+    pub fn deal(&self, chunk: &Chunk, items: Range<u32>, mut f: impl FnMut(&Member, Run)) {
         let mut start = items.start;
         for at in items.clone() {
             if !self.takes(chunk, at) {
-                self.deal_run(start..at, topic, &mut f);
+                self.deal_run(start..at, &mut f);
                 start = at + 1;
             }
         }
-        self.deal_run(start..items.end, topic, &mut f);
+        self.deal_run(start..items.end, &mut f);
     }
 
     fn takes(&self, chunk: &Chunk, index: u32) -> bool {
@@ -83,16 +79,12 @@ impl Share {
         size_of::<Self>() + self.members.len() * size_of::<Member>()
     }
 
-    fn deal_run(&self, items: Range<u32>, topic: &str, f: &mut impl FnMut(&Member, Run)) {
+    fn deal_run(&self, items: Range<u32>, f: &mut impl FnMut(&Member, Run)) {
         let count = items.len();
         if count == 0 {
             return;
         }
-        let members = if self.members.first().is_some_and(|member| member.sticky) {
-            self.of_topic(topic).into_iter().collect()
-        } else {
-            self.next(count)
-        };
+        let members = self.next(count);
         let each = count.div_ceil(members.len().max(1)) as u32;
         let mut start = items.start;
         for member in members {
@@ -122,32 +114,20 @@ impl Share {
         self.turn.store(first.wrapping_add(seen), Ordering::Relaxed);
         chosen
     }
-
-    /// The member that gets a topic: another one only for the topics of a member that leaves or joins.
-    fn of_topic(&self, topic: &str) -> Option<&Member> {
-        let hash = |conn: ConnId| FixedState::default().hash_one((conn.0, topic));
-        self.members.iter().max_by_key(|member| hash(member.outbox.conn))
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use bytes::Bytes;
     use wharfmq_base::Millis;
 
     use super::*;
     use crate::filter::testing::filter;
-    use crate::{Address, CoreEvent, Gone, HeadTag, Item, Qos, Span};
+    use crate::{Address, ConnId, CoreEvent, Gone, HeadTag, Item, Qos, Span};
 
-    fn share(connections: u64, sticky: bool) -> Share {
-        let member = |conn| Member {
-            share: QueueId(7),
-            outbox: Outbox::new(ConnId(conn)),
-            sub: SubTag(conn as u32),
-            sticky,
-        };
+    fn share(connections: u64) -> Share {
+        let member =
+            |conn| Member { share: QueueId(7), outbox: Outbox::new(ConnId(conn)), sub: SubTag(conn as u32) };
         let mut shares =
             Share::among((1..=connections).map(|conn| (member(conn), None)).collect()).into_vec();
         assert_eq!(shares.len(), 1);
@@ -175,7 +155,7 @@ mod tests {
     fn dealt(share: &Share, qualities: &[u8]) -> Vec<(u64, u32, u32)> {
         let mut dealt = Vec::new();
         let chunk = chunk(qualities);
-        share.deal(&chunk, 0..qualities.len() as u32, "t", |member, run| {
+        share.deal(&chunk, 0..qualities.len() as u32, |member, run| {
             dealt.push((member.outbox.conn.0, run.start, run.end));
         });
         dealt
@@ -183,7 +163,7 @@ mod tests {
 
     #[test]
     fn members_take_turns() {
-        let share = share(3, false);
+        let share = share(3);
         let who: Vec<_> = (0..6).map(|_| dealt(&share, &[0])[0].0).collect();
         assert_eq!(who, [1, 2, 3, 1, 2, 3]);
         assert_eq!(dealt(&share, &[0, 0]), [(1, 0, 1), (2, 1, 2)]);
@@ -192,14 +172,14 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_not_dealt() {
-        let share = share(2, false);
+        let share = share(2);
         assert_eq!(dealt(&share, &[1, 0, 2, 2, 0, 0, 1]), [(1, 1, 2), (2, 4, 5), (1, 5, 6)]);
         assert_eq!(dealt(&share, &[1, 2]), []);
     }
 
     #[test]
     fn who_does_not_read_is_left_out() {
-        let share = share(2, false);
+        let share = share(2);
         let slow = &share.members[0].outbox;
         let filler = OUTBOX_SOFT_BYTES / CoreEvent::Kick(Gone::TakenOver).bytes() + 1;
         slow.push_all((0..filler).map(|_| CoreEvent::Kick(Gone::TakenOver)));
@@ -209,22 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn sticky_topics_stay_while_their_member_does() {
-        let (four, three) = (share(4, true), share(3, true));
-        let mut counts = BTreeMap::new();
-        for nth in 0..400 {
-            let topic = format!("t{nth}");
-            let of = |share: &Share| share.of_topic(&topic).map(|member| member.outbox.conn.0);
-            let before = of(&four);
-            *counts.entry(before).or_insert(0) += 1;
-            assert!(before == Some(4) || before == of(&three), "only the topics of the fourth move");
-        }
-        assert!(counts.len() == 4 && counts.values().all(|count| *count > 50), "{counts:?}");
-    }
-
-    #[test]
     fn what_a_filter_leaves_out_is_nobodys() {
-        let member = share(1, false).members[0].clone();
+        let member = share(1).members[0].clone();
         let red = || Some(filter("color = 'red'"));
         let choosy = Share::among(vec![(member.clone(), red())]).into_vec().remove(0);
         assert_eq!(dealt(&choosy, &[0]), [], "the headers say nothing of a color");
@@ -234,12 +200,8 @@ mod tests {
 
     #[test]
     fn shares_of_different_queues_stand_apart() {
-        let member = |share, conn| Member {
-            share: QueueId(share),
-            outbox: Outbox::new(ConnId(conn)),
-            sub: SubTag(0),
-            sticky: false,
-        };
+        let member =
+            |share, conn| Member { share: QueueId(share), outbox: Outbox::new(ConnId(conn)), sub: SubTag(0) };
         let shares =
             Share::among([member(2, 1), member(1, 1), member(2, 3)].map(|member| (member, None)).into());
         let sizes: Vec<_> = shares.iter().map(|share| share.members.len()).collect();

@@ -2,7 +2,7 @@
 
 use crate::property::{self, Place};
 use crate::read::Reader;
-use crate::topic::{check_filter, parse_filter};
+use crate::topic::parse_filter;
 use crate::{
     Error, Filters, Properties, Reason, Suback, Subscribe, SubscriptionOptions, Subscriptions, Unsuback,
     Unsubscribe, Version,
@@ -16,7 +16,7 @@ pub(super) fn subscribe(mut body: Reader<'_>, version: Version) -> Result<Subscr
     while !body.is_empty() {
         let filter = body.text()?;
         let options = SubscriptionOptions::from_bits(body.u8()?, version)?;
-        if check_subscription_filter(filter, version)? && options.no_local {
+        if check_subscription_filter(filter)? && options.no_local {
             return Err(Error::NoLocalOnShared);
         }
         count += 1;
@@ -33,7 +33,7 @@ pub(super) fn unsubscribe(mut body: Reader<'_>, version: Version) -> Result<Unsu
     let raw = body.rest();
     let mut count = 0;
     while !body.is_empty() {
-        check_subscription_filter(body.text()?, version)?;
+        check_subscription_filter(body.text()?)?;
         count += 1;
     }
     if count == 0 {
@@ -67,12 +67,13 @@ fn read_properties<'a>(body: &mut Reader<'a>, v5: bool, place: Place) -> Result<
     if v5 { property::read(body, place) } else { Ok(Properties::EMPTY) }
 }
 
-/// Checks a filter; true for a shared subscription, which MQTT 3.x does not know.
-fn check_subscription_filter(filter: &str, version: Version) -> Result<bool, Error> {
-    if version.is_v5() {
-        parse_filter(filter).map(|parsed| parsed.share.is_some())
-    } else {
-        check_filter(filter).map(|()| false)
+/// Checks a filter; true for a shared subscription. What is wrong with a share name is the server's to say
+/// in its acknowledgement: the other subscriptions of the packet stand.
+fn check_subscription_filter(filter: &str) -> Result<bool, Error> {
+    match parse_filter(filter) {
+        Ok(parsed) => Ok(parsed.share.is_some()),
+        Err(Error::ShareName | Error::ShareFilter) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

@@ -89,6 +89,18 @@ pub(super) fn parting(out: &[u8]) -> Disconnect<'_> {
     disconnect
 }
 
+/// The reason of an MQTT 5 answer, which is all there is; of SUBACK the last one.
+pub(super) fn reason(out: &[u8]) -> Reason {
+    let decoded = decode(out, Version::V5, Limits::from_server(u32::MAX)).unwrap().unwrap();
+    assert_eq!(decoded.len, out.len(), "{out:?}");
+    match decoded.packet {
+        Packet::Puback(ack) | Packet::Pubrec(ack) => ack.reason,
+        Packet::Suback(suback) => Reason(*suback.codes.last().unwrap()),
+        Packet::Disconnect(disconnect) => disconnect.reason,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// A PUBLISH as bytes, with any properties.
 pub(super) fn publish(
     version: Version,

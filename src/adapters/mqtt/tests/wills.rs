@@ -3,6 +3,7 @@
 use wharfmq_core::record::Class;
 use wharfmq_mqtt::{Connect, PropertyId, PropertyWriter, Value, Will};
 
+use super::kit::goodbye;
 use super::*;
 
 const DELAY: u32 = 60;
@@ -321,7 +322,7 @@ fn a_take_over_publishes_what_does_not_wait_for_the_session() {
         let (mut old, _) = old.connect(&stage.on);
         let (mut new, out) = Coming { clean, ..Coming::new("mortal") }.knock(&stage.on);
         assert!(out.is_empty());
-        assert_eq!(old.turn(&stage.on), [0xE0, 1, 0x8E]);
+        assert_eq!(goodbye(&old.turn(&stage.on)), Reason::SESSION_TAKEN_OVER);
         old.inner.close(Closed::Session(old.inner.closed.clone().unwrap()));
         assert!(!new.turn(&stage.on).is_empty());
         stage
