@@ -123,6 +123,7 @@ impl TestClient {
                 self.closed = Some(close);
             }
         }
+        self.port.add_up();
         self.output()
     }
 

@@ -37,7 +37,57 @@ pub(super) struct Kept {
 /// The bindings of every queue.
 #[derive(Debug, Default)]
 pub(super) struct Bindings {
-    queues: RankedMutex<HashMap<QueueId, Vec<Kept>, RandomState>, { rank::ADDRESS }>,
+    queues: RankedMutex<HashMap<QueueId, List, RandomState>, { rank::ADDRESS }>,
+}
+
+/// The bindings of one queue. A session may have ten thousand.
+#[derive(Debug, Default)]
+struct List {
+    kept: Vec<Kept>,
+    /// Places by pattern, where there are more than [`INDEXED_FROM`].
+    #[allow(clippy::box_collection, reason = "most queues have few bindings and pay for a pointer")]
+    places: Option<Box<HashMap<Pattern, usize, RandomState>>>,
+}
+
+/// Bindings of a queue from which on an index is worth its memory.
+const INDEXED_FROM: usize = 16;
+
+impl List {
+    fn find(&self, pattern: &Pattern) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(pattern).copied(),
+            None => self.kept.iter().position(|kept| kept.binding.pattern == *pattern),
+        }
+    }
+
+    /// Adds a binding or replaces the one of the same pattern; true where there was one.
+    fn put(&mut self, kept: Kept) -> bool {
+        if let Some(known) = self.find(&kept.binding.pattern).and_then(|at| self.kept.get_mut(at)) {
+            *known = kept;
+            return true;
+        }
+        if let Some(places) = &mut self.places {
+            places.insert(kept.binding.pattern.clone(), self.kept.len());
+        }
+        self.kept.push(kept);
+        if self.places.is_none() && self.kept.len() > INDEXED_FROM {
+            let places = self.kept.iter().map(|kept| kept.binding.pattern.clone()).zip(0..);
+            self.places = Some(Box::new(places.collect()));
+        }
+        false
+    }
+
+    fn remove(&mut self, pattern: &Pattern) -> bool {
+        let Some(at) = self.find(pattern) else { return false };
+        self.kept.swap_remove(at);
+        if let Some(places) = &mut self.places {
+            places.remove(pattern);
+            if let Some(moved) = self.kept.get(at) {
+                places.insert(moved.binding.pattern.clone(), at);
+            }
+        }
+        true
+    }
 }
 
 impl Bindings {
@@ -47,26 +97,11 @@ impl Bindings {
     }
 
     fn keep(&self, queue: QueueId, kept: Kept) -> bool {
-        let mut queues = self.queues.lock();
-        let bindings = queues.entry(queue).or_default();
-        match bindings.iter_mut().find(|known| known.binding.pattern == kept.binding.pattern) {
-            Some(known) => {
-                *known = kept;
-                true
-            }
-            None => {
-                bindings.push(kept);
-                false
-            }
-        }
+        self.queues.lock().entry(queue).or_default().put(kept)
     }
 
     pub(super) fn remove(&self, queue: QueueId, pattern: &Pattern) -> bool {
-        let mut queues = self.queues.lock();
-        let Some(bindings) = queues.get_mut(&queue) else { return false };
-        let before = bindings.len();
-        bindings.retain(|kept| kept.binding.pattern != *pattern);
-        before != bindings.len()
+        self.queues.lock().get_mut(&queue).is_some_and(|bindings| bindings.remove(pattern))
     }
 
     pub(super) fn of(&self, queue: QueueId) -> Vec<Binding> {
@@ -75,12 +110,12 @@ impl Bindings {
 
     /// The bindings of a queue as the log is to have them.
     pub(super) fn kept(&self, queue: QueueId) -> Vec<Kept> {
-        self.queues.lock().get(&queue).cloned().unwrap_or_default()
+        self.queues.lock().get(&queue).map(|bindings| bindings.kept.clone()).unwrap_or_default()
     }
 
     pub(super) fn forget(&self, queue: QueueId) -> Vec<Binding> {
         let gone = self.queues.lock().remove(&queue).unwrap_or_default();
-        gone.into_iter().map(|kept| kept.binding).collect()
+        gone.kept.into_iter().map(|kept| kept.binding).collect()
     }
 }
 
@@ -154,5 +189,29 @@ impl Broker {
     pub(super) fn route_binding(&self, queue: &Arc<QueueCell>, binding: &Binding) {
         let Binding { pattern, flags, no_local, filter, .. } = binding;
         self.router.bind(pattern, queue.id, Arc::clone(queue), *flags, *no_local, filter.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharfmq_core::Kind;
+
+    use super::*;
+
+    #[test]
+    fn bindings_are_found_among_few_and_many() {
+        let pattern = |n: u32| Pattern::parse(Kind::Topic, format!("t.{n}.*")).unwrap();
+        let mut list = List::default();
+        for n in 0..50 {
+            let kept = Kept { binding: Binding::to(pattern(n), 1), unread: None };
+            assert!(!list.put(kept.clone()) && list.put(kept));
+        }
+        for n in (0..50).step_by(3) {
+            assert!(list.remove(&pattern(n)) && !list.remove(&pattern(n)));
+        }
+        for n in 0..50 {
+            let found = list.find(&pattern(n)).and_then(|at| list.kept.get(at));
+            assert_eq!(found.map(|kept| kept.pattern().clone()), (n % 3 != 0).then(|| pattern(n)));
+        }
     }
 }

@@ -19,6 +19,7 @@ pub struct Counters {
     wills_sent: AtomicU64,
     wills_put_off: AtomicU64,
     wills_lost: AtomicU64,
+    retained_expired: AtomicU64,
     /// What was dropped or refused at the edge, by cause.
     pub causes: Causes,
 }
@@ -51,6 +52,8 @@ pub struct Totals {
     pub wills_put_off: u64,
     /// Wills that were stored but no longer readable.
     pub wills_lost: u64,
+    /// Retained messages whose time was over.
+    pub retained_expired: u64,
 }
 
 impl Counters {
@@ -102,6 +105,10 @@ impl Counters {
         self.wills_lost.fetch_add(wills, Ordering::Relaxed);
     }
 
+    pub(super) fn retained_expired(&self, messages: u64) {
+        self.retained_expired.fetch_add(messages, Ordering::Relaxed);
+    }
+
     /// The totals now.
     pub fn totals(&self) -> Totals {
         Totals {
@@ -117,6 +124,7 @@ impl Counters {
             wills_sent: self.wills_sent.load(Ordering::Relaxed),
             wills_put_off: self.wills_put_off.load(Ordering::Relaxed),
             wills_lost: self.wills_lost.load(Ordering::Relaxed),
+            retained_expired: self.retained_expired.load(Ordering::Relaxed),
         }
     }
 }

@@ -348,7 +348,14 @@ impl Broker {
     }
 
     /// Hands the items to the subscribers that store nothing: one shared chunk for all of them.
-    fn fan_out(&self, mut stage: Stage, raw: Bytes, first_id: u64, by: &Flusher<'_>, done: &mut Flushed) {
+    pub(super) fn fan_out(
+        &self,
+        mut stage: Stage,
+        raw: Bytes,
+        first_id: u64,
+        by: &Flusher<'_>,
+        done: &mut Flushed,
+    ) {
         self.look_for_late_subscribers(&mut stage);
         if stage.runs.iter().all(|run| run.route.is_queues_only()) {
             return;

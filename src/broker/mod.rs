@@ -13,6 +13,7 @@ mod flush;
 mod history;
 mod identity;
 mod ids;
+mod load;
 mod manage;
 mod open;
 mod parts;
@@ -26,12 +27,14 @@ mod settle;
 mod shares;
 mod stage;
 mod state;
+mod sys;
 mod temporary;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod timekeeper;
 mod topology;
+mod traffic;
 mod tx;
 pub mod undertaker;
 mod virtual_topics;
@@ -62,8 +65,10 @@ pub use prepared::{PREPARED_MAX, XaError, Xid, XidError};
 pub use queues::Refused;
 pub use schedule::{Later, Repeats, Schedule};
 pub use shares::Handed;
+pub use sys::{System, is_system};
 pub use temporary::{TEMPORARIES_MAX, is_temporary};
 pub use topology::Topology;
+pub use traffic::{Moved, Traffic};
 pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};
 pub use wills::{Will, WillId};
 pub use writebuf::{SLICES_MAX, WriteBuf};
@@ -93,6 +98,8 @@ pub struct Broker {
     prepared: prepared::Prepared,
     shares: shares::Shares,
     counters: Counters,
+    traffic: traffic::Totals,
+    statistics: sys::Statistics,
     ids: ids::Ids,
     queue_ids: AtomicU32,
     /// Held while a queue is made or deleted, so that its definition in the log, its route and its place

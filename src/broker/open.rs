@@ -12,7 +12,7 @@ use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 use super::recover::Rebuild;
 use super::{
     Broker, Clock, Counters, Refused, Topology, TxLimits, bindings, claims, history, ids, prepared, retain,
-    shares, state, temporary, threads, watchers, wills,
+    shares, state, sys, temporary, threads, traffic, watchers, wills,
 };
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
@@ -90,6 +90,8 @@ impl Broker {
             prepared: prepared::Prepared::default(),
             shares: shares::Shares::default(),
             counters: Counters::default(),
+            traffic: traffic::Totals::default(),
+            statistics: sys::Statistics::default(),
             ids: ids::Ids::starting_at(1),
             queue_ids: AtomicU32::new(1),
             making: Mutex::new(()),

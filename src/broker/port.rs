@@ -16,7 +16,7 @@ use super::flush::{Flushed, Flusher};
 use super::stage::{Extra, Stage, StagedState};
 use super::temporary::Own;
 use super::tx::Transactions;
-use super::{Broker, Cause, Claim, Consumer, Route, WriteBuf, is_temporary};
+use super::{Broker, Cause, Claim, Consumer, Route, Traffic, WriteBuf, is_temporary};
 
 /// Bytes of publications that one connection may have unconfirmed before its reading pauses.
 const UNCONFIRMED_BYTES_MAX: usize = 4 << 20;
@@ -61,6 +61,8 @@ pub struct Port {
     pub events: VecDeque<CoreEvent>,
     /// The time of this round; the driver sets it once a round.
     pub now: Now,
+    /// What the connection has moved in this round; see [`Port::add_up`].
+    pub traffic: Traffic,
     pub(super) broker: Arc<Broker>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) consumers: Vec<Consumer>,
@@ -74,8 +76,10 @@ pub struct Port {
     /// `None` while nothing is staged: most connections are idle.
     stage: Option<Box<Stage>>,
     parked: Option<Box<(Stage, Bytes)>>,
-    retry_at: Option<Millis>,
-    pending: VecDeque<Pending>,
+    /// When what is parked is tried again; [`Millis::NEVER`] where nothing is.
+    retry_at: Millis,
+    #[allow(clippy::box_collection, reason = "an idle connection pays for a pointer, not for a queue")]
+    pending: Option<Box<VecDeque<Pending>>>,
     unconfirmed: usize,
     held_back: Option<Box<HeldBack>>,
     /// The last batch this connection caused: what it has confirmed later waits for it.
@@ -106,6 +110,7 @@ impl Port {
             out: WriteBuf::default(),
             events: VecDeque::new(),
             now,
+            traffic: Traffic::default(),
             broker,
             outbox: Outbox::new(conn),
             consumers: Vec::new(),
@@ -116,8 +121,8 @@ impl Port {
             own: SmallVec::new(),
             stage: None,
             parked: None,
-            retry_at: None,
-            pending: VecDeque::new(),
+            retry_at: Millis::NEVER,
+            pending: None,
             unconfirmed: 0,
             held_back: None,
             appended: Lsn::default(),
@@ -146,6 +151,7 @@ impl Port {
     /// publication's index within the stage.
     pub fn publish(&mut self, route: &Arc<Route>, mut item: Item, confirm: Option<Token>) -> u32 {
         self.publishes = true;
+        self.traffic.published(item.body.len);
         // What is retained would outlive the connection, and a queue keeps no last message.
         item.retain = item.retain && route.address.kind == Kind::Topic && !is_temporary(&route.address.name);
         let stage = self.stage.get_or_insert_default();
@@ -250,7 +256,7 @@ impl Port {
     pub(super) fn settle_flush(&mut self, flushed: Flushed, mut tokens: Vec<(u32, Token)>, bytes: u32) {
         if let Some(parked) = flushed.parked {
             tokens.truncate(tokens.len() - parked.0.tokens.len());
-            self.retry_at = Some(self.now.mono.plus(Millis(RETRY_MS)));
+            self.retry_at = self.now.mono.plus(Millis(RETRY_MS));
             self.parked = Some(Box::new(parked));
         }
         self.has_appended(flushed.lsn);
@@ -260,7 +266,7 @@ impl Port {
             while refused.next_if(|(of, _)| *of < index).is_some() {}
             let why = refused.next_if(|(of, _)| *of == index).map(|(_, why)| why);
             self.unconfirmed += bytes as usize;
-            self.pending.push_back(Pending { lsn, token, bytes, refused: why });
+            self.pending.get_or_insert_default().push_back(Pending { lsn, token, bytes, refused: why });
         }
         if !flushed.slow.is_empty() {
             let until = self.now.mono.plus(Millis(limits::SLOW_AFTER_MS));
@@ -272,7 +278,7 @@ impl Port {
     /// Has the session offered its input once more at `at`, or sooner, on the monotonic clock: for one that
     /// has answered that it waits.
     pub fn call_at(&mut self, at: Millis) {
-        self.retry_at = Some(self.retry_at.map_or(at, |other| other.min(at)));
+        self.retry_at = self.retry_at.min(at);
     }
 
     /// Counts something that was dropped or refused.
@@ -300,7 +306,7 @@ impl Port {
                 return Poll::Ready(());
             }
         }
-        if let Some(last) = self.pending.front() {
+        if let Some(last) = self.pending.as_ref().and_then(|pending| pending.front()) {
             let watch = self.broker.log.durable();
             if last.lsn <= watch.lsn() {
                 return Poll::Ready(());
@@ -317,7 +323,8 @@ impl Port {
     pub fn deadline(&self) -> Option<Millis> {
         let held = self.held_back.as_ref().map(|held| held.until);
         let transactions = self.transactions.deadline(self.broker.tx_limits);
-        [held, self.retry_at, transactions].into_iter().flatten().min()
+        let retry = (self.retry_at != Millis::NEVER).then_some(self.retry_at);
+        [held, retry, transactions].into_iter().flatten().min()
     }
 
     /// Takes what has come into [`Port::events`] and retries what had to wait. To be called after
@@ -332,7 +339,7 @@ impl Port {
             }
         }
         self.abort_timed_out();
-        self.retry_at = None;
+        self.retry_at = Millis::NEVER;
         if let Some(parked) = self.parked.take() {
             let (stage, raw) = *parked;
             self.carry_out(stage, raw);
@@ -345,6 +352,12 @@ impl Port {
         self.outbox.push(CoreEvent::Claimed);
     }
 
+    /// Has the session offered its events once more, after other connections had their turn, whether there
+    /// is a new one or not.
+    pub fn go_on(&self) {
+        self.outbox.wake();
+    }
+
     /// Reports events of `bytes` as turned into output, so that their publishers may go on.
     pub fn taken(&self, bytes: usize) {
         self.outbox.taken(bytes);
@@ -355,19 +368,20 @@ impl Port {
         if !self.has_confirm() {
             return None;
         }
-        let next = self.pending.pop_front()?;
+        let next = self.pending.as_mut()?.pop_front()?;
         self.unconfirmed -= next.bytes as usize;
         Some(Confirm { token: next.token, result: next.refused.map_or(Ok(()), Err) })
     }
 
     /// Whether [`Port::next_confirm`] has something.
     pub fn has_confirm(&self) -> bool {
-        self.pending.front().is_some_and(|first| first.lsn <= self.broker.log.durable().lsn())
+        let first = self.pending.as_ref().and_then(|pending| pending.front());
+        first.is_some_and(|first| first.lsn <= self.broker.log.durable().lsn())
     }
 
     /// Whether everything to be confirmed has been answered and nothing is parked.
     pub fn is_settled(&self) -> bool {
-        self.pending.is_empty() && self.parked.is_none()
+        self.pending.as_ref().is_none_or(|pending| pending.is_empty()) && self.parked.is_none()
     }
 
     /// Whether everything published has reached its queues: nothing is staged and nothing waits for room.
@@ -440,9 +454,7 @@ impl Port {
         if self.events.is_empty() {
             self.events = VecDeque::new();
         }
-        if self.pending.is_empty() {
-            self.pending = VecDeque::new();
-        }
+        self.pending.take_if(|pending| pending.is_empty());
     }
 
     /// The connection is gone: consumers that the session left are cancelled, transactions aborted.
@@ -454,5 +466,7 @@ impl Port {
         self.unwatch_all();
         self.forget_temporaries();
         self.outbox.close();
+        self.add_up();
+        self.connection_ended();
     }
 }

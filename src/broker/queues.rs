@@ -7,12 +7,14 @@ use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::record::{self, Class, kind};
 use wharfmq_core::{
-    Address, AttachError, Grouping, Kind, Message, NameError, Pattern, QueueCell, QueueId, QueuePolicy,
-    QueueRole, limits,
+    Address, AttachError, Grouping, Kind, NameError, Pattern, QueueCell, QueueId, QueuePolicy, QueueRole,
+    limits,
 };
 use wharfmq_store::AppendError;
 
-use super::{Binding, Broker, Port, Route, TEMPORARIES_MAX, is_temporary, prepared, schedule, temporary};
+use super::{
+    Binding, Broker, Port, Route, TEMPORARIES_MAX, is_system, is_temporary, prepared, schedule, temporary,
+};
 
 /// Why a destination cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Refused {
     TooManyQueues,
     /// A name below `$temp.`, which only a temporary destination has.
     Reserved,
+    /// A name below `$SYS`, where only the broker publishes.
+    System,
     /// A temporary destination whose connection has ended, or that never was.
     Gone(ByteString),
     /// Only the connection that made a temporary destination may consume from it.
@@ -50,6 +54,7 @@ impl std::fmt::Display for Refused {
                 write!(f, "the broker has {} queues, which is the limit", limits::QUEUES_MAX)
             }
             Self::Reserved => f.write_str("names below $temp. are those of temporary destinations"),
+            Self::System => f.write_str("below $SYS only the broker publishes"),
             Self::Gone(name) => write!(f, "temporary destination {name} is gone: it does not exist"),
             Self::Foreign => {
                 f.write_str("only the connection that made a temporary destination may receive from it")
@@ -159,17 +164,13 @@ impl Port {
     pub fn expire_queue(&self, queue: &Arc<QueueCell>, at: Millis) {
         self.broker.threads.expire_queue(queue, at);
     }
-
-    /// The retained messages that match a pattern.
-    pub fn retained(&self, pattern: &Pattern) -> Vec<Arc<Message>> {
-        self.broker.retained_matching(pattern, self.now.wall)
-    }
 }
 
 impl Broker {
     pub(super) fn route(&self, address: &Arc<Address>) -> Result<Arc<Route>, Refused> {
         match address.kind {
             Kind::Queue => self.reach_queue(&address.name)?,
+            Kind::Topic if is_system(&address.name) => return Err(Refused::System),
             Kind::Topic => self.keep_history(address)?,
         }
         Ok(self.router.route(address))

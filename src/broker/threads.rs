@@ -1,7 +1,7 @@
 //! The threads behind the broker: what must not run on a connection's time.
 //!
-//! `scheduler` calls queues at their deadlines, deletes sessions that have expired and sends wills; `pager` reads
-//! paged-out messages back; `undertaker` moves dead letters; `keeper` writes checkpoints and compacts;
+//! `scheduler` calls queues at their deadlines, deletes sessions that have expired, sends wills and publishes
+//! statistics; `pager` reads paged-out messages back; `undertaker` moves dead letters; `keeper` writes checkpoints and compacts;
 //! `timekeeper` sends messages whose time has come.
 
 use std::collections::{BTreeSet, HashMap};
@@ -246,6 +246,9 @@ fn run_scheduler(shared: &Shared, broker: &Weak<Broker>) {
     let mut agenda = shared.agenda.lock();
     while !agenda.stopping {
         let Some(broker) = broker.upgrade() else { return };
+        drop(agenda);
+        let statistics = broker.on_statistics(broker.now());
+        agenda = shared.agenda.lock();
         let wall = broker.now().wall;
         match agenda.due.first() {
             Some(&(at, queue)) if at <= wall => {
@@ -257,7 +260,11 @@ fn run_scheduler(shared: &Shared, broker: &Weak<Broker>) {
             next => {
                 let pause = next.map_or(SCHEDULER_PAUSE_MS, |(at, _)| at.since(wall).0);
                 drop(broker);
+                let pause = pause.min(statistics.map_or(SCHEDULER_PAUSE_MS, |until| until.0));
                 let pause = Duration::from_millis(pause.min(SCHEDULER_PAUSE_MS));
+                if agenda.stopping {
+                    return;
+                }
                 shared.changed.wait_for(&mut agenda, pause);
             }
         }
@@ -275,6 +282,7 @@ fn run_keeper(shared: &Shared, broker: &Weak<Broker>) {
         }
         drop(agenda);
         broker.keep();
+        broker.sweep_retained();
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(ROUNDS_PER_SWEEP) {
             // They keep queues and outboxes alive that are gone.
@@ -307,6 +315,7 @@ impl Broker {
             // Under the table's lock, so that a client that comes back now finds the mark.
             cell.lock().delete();
             drop(expiries);
+            self.statistics.expired();
             if let Err(error) = self.delete(&cell) {
                 tracing::error!(queue = %cell.name, %error, "an expired session could not be deleted");
             }

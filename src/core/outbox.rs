@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use wharfmq_base::{RankedMutex, rank};
@@ -108,7 +108,7 @@ pub struct Outbox {
     bytes: AtomicUsize,
     slow: AtomicBool,
     expelled: AtomicBool,
-    dropped: AtomicUsize,
+    dropped: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -130,7 +130,7 @@ impl Outbox {
             bytes: AtomicUsize::new(0),
             slow: AtomicBool::new(false),
             expelled: AtomicBool::new(false),
-            dropped: AtomicUsize::new(0),
+            dropped: AtomicU32::new(0),
         })
     }
 
@@ -251,12 +251,12 @@ impl Outbox {
 
     /// Counts messages dropped because the connection was too slow.
     pub fn count_dropped(&self, messages: usize) {
-        self.dropped.fetch_add(messages, Ordering::Relaxed);
+        self.dropped.fetch_add(messages as u32, Ordering::Relaxed);
     }
 
     /// Messages dropped so far.
     pub fn dropped(&self) -> usize {
-        self.dropped.load(Ordering::Relaxed)
+        self.dropped.load(Ordering::Relaxed) as usize
     }
 
     /// The connection is gone: nothing is kept any more, and nobody waits for it.

@@ -23,8 +23,15 @@ pub struct Kept {
     pub at: Location,
     /// [`Message::size`].
     pub size: u32,
-    /// [`Message::expires`]. What has expired is skipped by its readers and removed by its writer.
+    /// [`Message::expires`]. What has expired is skipped by its readers and removed by [`Retained::expire`].
     pub expires: Millis,
+}
+
+impl Kept {
+    /// 1 where it expires some day.
+    const fn is_mortal(&self) -> usize {
+        (self.expires.0 != Millis::NEVER.0) as usize
+    }
 }
 
 /// Last values by topic.
@@ -32,6 +39,8 @@ pub struct Kept {
 pub struct Retained {
     topics: BTreeMap<Name, Kept>,
     bytes: u64,
+    /// Values that expire some day.
+    mortal: usize,
     max_topics: usize,
     max_bytes: u64,
 }
@@ -51,7 +60,7 @@ impl std::error::Error for RetainedFull {}
 impl Retained {
     /// An empty store with its limits; bytes are those of [`Kept::size`].
     pub const fn new(max_topics: usize, max_bytes: u64) -> Self {
-        Self { topics: BTreeMap::new(), bytes: 0, max_topics, max_bytes }
+        Self { topics: BTreeMap::new(), bytes: 0, mortal: 0, max_topics, max_bytes }
     }
 
     /// Whether a value of this size can be set now.
@@ -69,6 +78,7 @@ impl Retained {
         match self.topics.entry(Name(topic)) {
             std::collections::btree_map::Entry::Vacant(entry) => {
                 self.bytes += u64::from(kept.size);
+                self.mortal += kept.is_mortal();
                 entry.insert(kept);
                 None
             }
@@ -77,8 +87,10 @@ impl Retained {
             }
             std::collections::btree_map::Entry::Occupied(mut entry) => {
                 self.bytes += u64::from(kept.size);
+                self.mortal += kept.is_mortal();
                 let old = entry.insert(kept);
                 self.bytes -= u64::from(old.size);
+                self.mortal -= old.is_mortal();
                 Some(old)
             }
         }
@@ -89,9 +101,40 @@ impl Retained {
         if self.get(topic)?.order > up_to {
             return None;
         }
-        let old = self.topics.remove(&Name(topic.clone()))?;
+        self.remove(&Name(topic.clone()))
+    }
+
+    fn remove(&mut self, name: &Name) -> Option<Kept> {
+        let old = self.topics.remove(name)?;
         self.bytes -= u64::from(old.size);
+        self.mortal -= old.is_mortal();
         Some(old)
+    }
+
+    /// Removes values whose time is over to `gone`, and looks at no more than `max` topics before it
+    /// returns where to go on; `None` when all was seen, or nothing ever expires.
+    pub fn expire(
+        &mut self,
+        wall: Millis,
+        cursor: Option<Cursor>,
+        max: usize,
+        gone: &mut Vec<Kept>,
+    ) -> Option<Cursor> {
+        if self.mortal == 0 {
+            return None;
+        }
+        let from = cursor.unwrap_or(Cursor::START);
+        let (mut seen, mut last, mut over) = (0, None, Vec::new());
+        for (name, kept) in self.topics.range((from.bound(), Bound::Unbounded)).take(max.max(1)) {
+            seen += 1;
+            last = Some(name);
+            if kept.expires <= wall {
+                over.push(name.clone());
+            }
+        }
+        let next = last.filter(|_| seen >= max).map(|last| Cursor::after(last.0.clone()));
+        gone.extend(over.iter().filter_map(|name| self.remove(name)));
+        next
     }
 
     /// A topic's value.
@@ -335,6 +378,31 @@ mod tests {
         assert_eq!(store.clear(&topic, Order(8)).unwrap().order, Order(7));
         assert!(store.clear(&topic, Order(8)).is_none());
         assert_eq!((store.len(), store.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn what_has_expired_is_removed_step_by_step() {
+        let mut store = store([]);
+        let until = |order: u64, expires| Kept { expires, ..kept(order, 10) };
+        for n in 1..=10 {
+            let expires = if n % 2 == 0 { Millis(n) } else { Millis::NEVER };
+            store.set(format!("t.{n}").into(), until(n, expires));
+        }
+        let (mut gone, mut cursor, mut steps) = (Vec::new(), None, 0);
+        loop {
+            steps += 1;
+            cursor = store.expire(Millis(8), cursor, 3, &mut gone);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let mut orders: Vec<u64> = gone.iter().map(|kept| kept.order.0).collect();
+        orders.sort_unstable();
+        assert_eq!((orders, steps), (vec![2, 4, 6, 8], 4));
+        assert_eq!((store.len(), store.bytes()), (6, 60));
+        store.clear(&"t.10".into(), Order(99));
+        assert!(store.expire(Millis::NEVER, None, 1, &mut gone).is_none(), "the others live for ever");
+        assert_eq!(store.len(), 5);
     }
 
     #[test]

@@ -54,12 +54,12 @@ pub(super) struct Drive {
     offer: bool,
     /// Written bytes may wait in the link.
     unflushed: bool,
-    drain: Option<Drain>,
+    drain: Option<Box<Drain>>,
     /// The client has ended its side; the connection ends then, or sooner when all is answered.
     eof_by: Millis,
     login_by: Millis,
     /// Bytes received, as far as it matters before the login.
-    received: usize,
+    received: u32,
     timer: Timer,
 }
 
@@ -102,7 +102,9 @@ impl Drive {
         cx: &mut Context<'_>,
     ) -> Poll<Ending> {
         self.port.now = hub.clock.now();
-        match self.rounds(link, hub, phase, cx) {
+        let rounds = self.rounds(link, hub, phase, cx);
+        self.port.add_up();
+        match rounds {
             Ok(true) => cx.waker().wake_by_ref(),
             Ok(false) => self.rest(cx),
             Err(ending) => return Poll::Ready(ending),
@@ -159,8 +161,8 @@ impl Drive {
             Phase::Draining if self.drain.is_some() => {}
             Phase::Draining if self.session.is_open() => {
                 let now = self.port.now.mono;
-                self.drain =
-                    Some(Drain { by: now.plus(limits.drain), quiet_by: now.plus(limits.drain_quiet) });
+                let (by, quiet_by) = (now.plus(limits.drain), now.plus(limits.drain_quiet));
+                self.drain = Some(Box::new(Drain { by, quiet_by }));
                 self.session.drain(&mut self.port);
             }
             Phase::Draining | Phase::Stopped => return Err(Ending::Shutdown),
@@ -282,7 +284,8 @@ impl Drive {
     }
 
     fn count(&mut self, read: usize, limits: &Limits) {
-        self.received = self.received.saturating_add(read);
+        self.received = self.received.saturating_add(read as u32);
+        self.port.traffic.bytes_in = self.port.traffic.bytes_in.wrapping_add(read as u32);
         if let Some(drain) = &mut self.drain {
             drain.quiet_by = self.port.now.mono.plus(limits.drain_quiet);
         }
@@ -308,7 +311,7 @@ impl Drive {
         if self.input.len() > hub.limits.frame_bytes.saturating_add(ROUND_BYTES) {
             return Err(violation("a frame over the limit"));
         }
-        if self.received > hub.limits.login_bytes && !self.session.is_open() {
+        if self.received as usize > hub.limits.login_bytes && !self.session.is_open() {
             return Err(violation("too many bytes before the login"));
         }
         Ok(())
@@ -336,6 +339,7 @@ impl Drive {
             };
         }
         let left = self.port.out.len();
+        self.port.traffic.bytes_out = self.port.traffic.bytes_out.wrapping_add((before - left) as u32);
         self.offer |= left < before && left < OUT_LOW;
         // Without this a socket that takes one slice at a time would not be asked again.
         Ok(left < before && (left > 0 || before >= OUT_HIGH || !self.port.events.is_empty()))

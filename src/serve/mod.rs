@@ -4,6 +4,7 @@
 mod adapters;
 mod destinations;
 mod resolve;
+mod statistics;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub fn run(settings: Settings) -> Result<(), Failure> {
     raise_open_files();
     let clock = Clock::system();
     let broker = open_broker(&settings, clock)?;
+    statistics::publish(&broker, &settings);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(serve(&settings, &broker, clock, began));
     drop(runtime);

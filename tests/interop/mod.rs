@@ -2,4 +2,5 @@
 
 mod mosquitto;
 mod scripts;
+mod statistics;
 mod websocket;

@@ -269,6 +269,24 @@ def older(version):
     return case
 
 
+def system_topics(port, _):
+    client = Client(port, "system")
+    client.subscribe("$SYS/broker/#", 2)
+    found = {}
+    while "$SYS/broker/load/connections/15min" not in found:
+        message = client.take()
+        assert message.retain and message.qos == 2, (message.topic, message.qos)
+        found[message.topic] = message.payload.decode()
+    same(found["$SYS/broker/clients/connected"], "1")
+    same(client.publish("$SYS/broker/uptime", "never", retain=True).value, 0x87)
+    while True:
+        message = client.take()
+        if message.topic == "$SYS/broker/uptime" and not message.retain:
+            break
+    assert message.payload.endswith(b" seconds"), message.payload
+    client.leave()
+
+
 run(
     {
         "what_the_broker_announces": what_the_broker_announces,
@@ -288,6 +306,7 @@ run(
         "will_with_properties": will_with_properties,
         "disconnect_with_will": disconnect_with_will,
         "shared_subscription": shared_subscription,
+        "system_topics": system_topics,
         "exactly_once_both_ways": exactly_once_both_ways,
         "version_3_1_1": older(mqtt.MQTTv311),
         "version_3_1": older(mqtt.MQTTv31),

@@ -38,6 +38,7 @@ impl Open {
     /// Answers a packet of QoS 1 or 2 with a plain code.
     pub(super) fn send_ack(&self, kind: AckKind, id: PacketId, reason: Reason, port: &mut Port) {
         let ack = Ack { packet_id: id, reason, properties: Properties::EMPTY };
+        port.traffic.answered();
         // Cannot fail: nothing in the packet has a length of its own. Five bytes every client takes.
         let _ = port.out.with(|out| encode::ack(out, self.version, kind, &ack));
     }
@@ -55,6 +56,7 @@ impl Open {
         let packet = self.explained(reason, why, |out, properties| {
             encode::ack(out, self.version, kind, &Ack { packet_id: id, reason, properties })
         });
+        port.traffic.answered();
         port.out.put(&packet);
     }
 

@@ -19,6 +19,7 @@ use super::flights::Flights;
 use super::outbound_alias::Aliases;
 use super::rate::Rate;
 use super::session::{self, Life};
+use super::subscriptions::Subscriptions;
 use super::will::will_of;
 use super::{Close, MqttOptions, MqttSession, Open, Phase, Progress, QUEUE_SUB};
 use crate::adapters::destination::mqtt_address;
@@ -226,6 +227,8 @@ impl Arriving {
                 found = None;
             }
         }
+        port.client_came();
+        port.traffic.heard();
         let present = found.is_some();
         port.exchange_will(&name, present, will);
         let kept = match found {
@@ -252,7 +255,7 @@ impl Arriving {
             kicked: None,
             life: self.life,
             routes: Routes::new(|topic| mqtt_address(topic).map_err(|error| error.to_string())),
-            subs: Vec::new(),
+            subs: Subscriptions::default(),
             ids: PacketIds::default(),
             inbound: IdSet::new(),
             aliases: InboundAliases::new(if self.version.is_v5() { options.topic_aliases } else { 0 }),
@@ -283,6 +286,7 @@ impl Arriving {
         if stored {
             open.defer(packet.freeze(), port);
         } else {
+            port.traffic.answered();
             port.out.put(&packet);
             open.answered = true;
         }

@@ -74,8 +74,11 @@ impl Open {
         let start = (run.start + self.cursor) as usize;
         let items = chunk.items.get(start..run.end as usize).unwrap_or_default();
         let mut passed: Range<u32> = 0..0;
+        let (mut whole, mut bodies) = (0_usize, 0_usize);
         for (nth, item) in items.iter().enumerate() {
             if self.passes_whole(item, &plan) {
+                whole += 1;
+                bodies += item.body.len as usize;
                 if passed.end == item.frame.start && !passed.is_empty() {
                     passed.end = item.frame.end();
                 } else {
@@ -87,10 +90,12 @@ impl Open {
             pass(chunk, &std::mem::take(&mut passed), port);
             if port.out.len() >= OUT_HIGH || !self.send_item(chunk, item, &plan, port) {
                 self.cursor += nth as u32;
+                port.traffic.sent(whole, bodies);
                 return false;
             }
         }
         pass(chunk, &passed, port);
+        port.traffic.sent(whole, bodies);
         true
     }
 
@@ -224,6 +229,7 @@ impl Open {
         let written = port.out.with(|out| encode::publish_head(out, self.version, &head, body.len()));
         written.map_err(|_| Cause::CannotBeSaid)?;
         port.out.chain(body.clone());
+        port.traffic.sent(1, body.len());
         Ok(())
     }
 }
@@ -294,6 +300,7 @@ fn pass(chunk: &Chunk, frames: &Range<u32>, port: &mut Port) {
 /// Sends a frame with a new first byte and packet id.
 fn send_patched(chunk: &Chunk, item: &Item, retain: bool, id: Option<PacketId>, port: &mut Port) {
     let frame = item.frame.of(&chunk.raw);
+    port.traffic.sent(1, item.body.len as usize);
     let Some(&first) = frame.first() else { return };
     // DUP says something about the publisher's connection, not about this one (3.3.1.1).
     let first = first & 0b1111_0110 | u8::from(retain);

@@ -17,6 +17,7 @@ mod retained;
 mod session;
 mod share;
 mod subscribe;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod will;
@@ -33,11 +34,11 @@ use wharfmq_mqtt::{Disconnect, Limits, Packet, Reason, Version, decode, encode};
 
 use self::connect::Arriving;
 use self::flights::Flights;
-use self::options::Subscription;
 use self::outbound_alias::Aliases;
 use self::publish::Reply;
 use self::rate::Rate;
 use self::session::Life;
+use self::subscriptions::Subscriptions;
 use super::routes::Routes;
 use super::{Close, Closed, Progress, ROUND_BYTES, ROUND_FRAMES, Session};
 use crate::broker::{Cause, Consumer, Port, WillId};
@@ -142,7 +143,7 @@ struct Open {
     /// How long the session outlives the connection.
     life: Life,
     routes: Routes,
-    subs: Vec<Option<Subscription>>,
+    subs: Subscriptions,
     ids: PacketIds,
     inbound: IdSet,
     aliases: InboundAliases<ByteString>,
@@ -155,8 +156,7 @@ struct Open {
     /// Packets that go out when what they answer is durable, in the order of their tokens.
     #[allow(clippy::box_collection, reason = "an idle client pays for a pointer, not for a queue")]
     deferred: Option<Box<VecDeque<Bytes>>>,
-    #[allow(clippy::box_collection, reason = "an idle client pays for a pointer, not for a queue")]
-    retained: Option<Box<VecDeque<retained::Pending>>>,
+    retained: Option<Box<retained::Line>>,
     writing: Option<Box<deliver::Writing>>,
 }
 
@@ -308,6 +308,7 @@ impl Open {
                 Packet::Pubrel(ack) => self.on_pubrel(ack.packet_id, port),
                 Packet::Pubcomp(ack) => self.on_pubcomp(ack.packet_id, port),
                 Packet::Pingreq => {
+                    port.traffic.answered();
                     port.out.with(encode::pingresp);
                 }
                 _ => {
@@ -321,6 +322,7 @@ impl Open {
             }
             at += len;
         };
+        port.traffic.packets_in = port.traffic.packets_in.wrapping_add(frames as u32);
         let raw = input.split_to(at).freeze();
         self.flush(raw.slice(base..), port);
         Ok(progress)
@@ -369,7 +371,7 @@ impl Open {
         }
         self.send_retained(port);
         while port.out.len() < OUT_HIGH
-            && self.retained.is_none()
+            && self.retained.as_ref().is_none_or(|line| line.is_between())
             && let Some(event) = port.events.pop_front()
         {
             let bytes = event.bytes();
@@ -410,6 +412,7 @@ impl Open {
     /// Has `packet` sent once everything this client caused before is durable.
     fn defer(&mut self, packet: Bytes, port: &mut Port) {
         self.deferred.get_or_insert_default().push_back(packet);
+        port.traffic.answered();
         port.confirm(Reply::Deferred.token());
         port.flush(Bytes::new());
     }
@@ -418,11 +421,9 @@ impl Open {
         self.let_will_go(port);
         self.settle_acked(port);
         self.count_unfinished(port);
-        let subs = std::mem::take(&mut self.subs);
-        for (tag, sub) in subs.iter().enumerate() {
-            if let Some(sub) = sub {
-                self.end_live(SubTag(tag as u32), sub, port);
-            }
+        port.client_went();
+        for (tag, sub) in self.subs.drain() {
+            self.end_live(tag, &sub, port);
         }
         self.park(port);
         port.release(&self.client_id);

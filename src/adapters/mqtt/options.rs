@@ -6,7 +6,7 @@ use wharfmq_mqtt::{SubscriptionOptions, Version};
 
 use super::publish::core_qos;
 use super::queue::Source;
-use crate::broker::Consumer;
+use crate::broker::{Consumer, is_system};
 
 /// Set in a binding's flags where the retain flag is passed on as published.
 pub(super) const RETAIN_AS_PUBLISHED: u8 = 0x04;
@@ -36,6 +36,17 @@ impl Subscription {
     /// Whether its messages come by a consumer of its own.
     pub(super) const fn is_consumer(&self) -> bool {
         self.shared.is_some() || self.queue.is_some()
+    }
+
+    /// Whether it is of what the broker says of itself.
+    pub(super) fn is_system(&self) -> bool {
+        is_system(self.pattern.text())
+    }
+
+    /// Whether the queue of a session that outlives its connection collects what it matches. What the
+    /// broker says of itself is for those who are there.
+    pub(super) fn is_collected(&self) -> bool {
+        self.qos.is_persistent() && !self.is_system()
     }
 
     /// What is remembered under the filter: options as in SUBSCRIBE, and the identifier.

@@ -47,7 +47,7 @@ impl Open {
         });
         self.answer(packet, port)?;
         for tag in retained {
-            self.queue_retained(tag, port);
+            self.queue_retained(tag);
         }
         self.send_retained(port);
         Ok(())
@@ -79,6 +79,7 @@ impl Open {
         if self.queue.is_some() {
             self.defer(packet.freeze(), port);
         } else {
+            port.traffic.answered();
             port.out.put(&packet);
         }
         Ok(())
@@ -101,15 +102,16 @@ impl Open {
         };
         port.may_subscribe(&pattern).map_err(|_| Reason::NOT_AUTHORIZED)?;
         let sub = Subscription::new(filter, pattern, options, id);
-        let known =
-            self.subs.iter().position(|known| known.as_ref().is_some_and(|known| *known.filter == *filter));
-        if known.is_none() && self.subs.iter().flatten().count() >= self.options.max_subscriptions {
+        let known = self.subs.find(filter);
+        if known.is_none() && self.subs.count() >= self.options.max_subscriptions {
             port.count(Cause::Subscriptions);
             return Err(Reason::QUOTA_EXCEEDED);
         }
-        let slot = known.or_else(|| self.subs.iter().position(Option::is_none)).unwrap_or(self.subs.len());
-        let tag = SubTag(slot as u32);
-        let earlier = self.subs.get_mut(slot).and_then(Option::take);
+        if group.is_some() && sub.is_system() {
+            return Err(Reason::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
+        }
+        let tag = known.unwrap_or_else(|| self.subs.free());
+        let earlier = self.subs.take(tag);
         let sub = match earlier {
             // Its place among the consumers stays, and so does what it was given.
             Some(earlier) if earlier.is_consumer() => {
@@ -117,33 +119,28 @@ impl Open {
             }
             earlier => {
                 if let Some(earlier) = earlier {
+                    self.stop_retained(tag);
                     self.end_live(tag, &earlier, port);
                 }
                 self.begin(group, tag, sub, port)?
             }
         };
         self.keep(&sub, options, port)?;
-        if slot == self.subs.len() {
-            // Most clients have one subscription, and `push` alone would make room for four.
-            self.subs.reserve_exact(usize::from(slot < 2));
-            self.subs.push(Some(sub));
-        } else if let Some(free) = self.subs.get_mut(slot) {
-            *free = Some(sub);
-        }
+        self.subs.put(tag, sub);
         Ok((tag, known.is_none()))
     }
 
     fn unsubscribe(&mut self, filter: &str, port: &mut Port) -> bool {
-        let at = self.subs.iter().position(|sub| sub.as_ref().is_some_and(|sub| *sub.filter == *filter));
-        let Some(at) = at else { return false };
-        let Some(sub) = self.subs.get_mut(at).and_then(Option::take) else { return false };
+        let Some(tag) = self.subs.find(filter) else { return false };
+        let Some(sub) = self.subs.take(tag) else { return false };
+        self.stop_retained(tag);
         let session = self.queue.as_ref().map(|(queue, _)| Arc::clone(queue));
         match &sub.shared {
             Some(member) => {
                 port.leave_share(member, session.as_ref());
-                self.flights.end(SubTag(at as u32));
+                self.flights.end(tag);
             }
-            None => self.end_live(SubTag(at as u32), &sub, port),
+            None => self.end_live(tag, &sub, port),
         }
         if let Some(queue) = session {
             port.remember(&queue, subscription_key(filter), None);
@@ -163,7 +160,7 @@ impl Open {
             return Ok(());
         }
         let pattern = sub.pattern.clone();
-        let bound = if sub.qos.is_persistent() {
+        let bound = if sub.is_collected() {
             let (flags, no_local) = (sub.flags(), sub.no_local);
             port.bind(&queue, Binding { pattern, flags, no_local, filter: None, options: Bytes::new() })
         } else {
@@ -192,7 +189,7 @@ impl Open {
 
     /// Has messages come straight to the connection: all of them, or those that the queue does not keep.
     fn begin_live(&self, tag: SubTag, sub: &Subscription, port: &Port) {
-        let queued = self.queue.is_some() && sub.qos.is_persistent();
+        let queued = self.queue.is_some() && sub.is_collected();
         port.subscribe(&sub.pattern, tag, sub.no_local, queued, None);
     }
 
@@ -213,8 +210,9 @@ impl Open {
             let Ok(filter) = std::str::from_utf8(filter) else { continue };
             let Ok(Parsed { group, pattern, .. }) = parse(filter) else { continue };
             let Some(sub) = Subscription::recall(filter, pattern, &value) else { continue };
-            match self.begin(group, SubTag(self.subs.len() as u32), sub, port) {
-                Ok(sub) => self.subs.push(Some(sub)),
+            let tag = self.subs.free();
+            match self.begin(group, tag, sub, port) {
+                Ok(sub) => self.subs.put(tag, sub),
                 Err(reason) => {
                     tracing::warn!(client = %self.client_id, filter, %reason, "a subscription was not restored");
                 }

@@ -22,6 +22,9 @@ fn options() -> Arc<MqttOptions> {
     Arc::new(MqttOptions::default())
 }
 
+mod retained;
+mod statistics;
+
 struct Client {
     version: Version,
     inner: TestClient,

@@ -207,6 +207,7 @@ impl Writer<'_> {
     /// Writes one MESSAGE; `ack` is the delivery that the client is to acknowledge.
     pub(super) fn write(&mut self, sub: &Sub, ack: Option<u64>, outgoing: &Outgoing<'_>, port: &mut Port) {
         let by_reference = outgoing.body.len() >= CHAIN_BYTES;
+        port.traffic.sent(1, outgoing.body.len());
         port.out.with(|out| {
             out.extend_from_slice(&sub.start);
             self.put_own(sub, ack, outgoing, out);

@@ -242,7 +242,10 @@ impl Open {
             };
             let (len, command) = (frame.consumed(), frame.command());
             match self.on_frame(&frame, rest.len(), port) {
-                Ok(()) => at += len,
+                Ok(()) => {
+                    at += len;
+                    port.traffic.heard();
+                }
                 Err(Stop::Later) => return (at, Ok(Progress::More)),
                 Err(Stop::Close(close)) => return (at + len, Err(close)),
                 Err(Stop::Fault(why)) => {
@@ -358,6 +361,7 @@ impl Open {
                 return Err(Close::Refused(why));
             }
             if let Some(id) = id {
+                port.traffic.answered();
                 port.out.with(|out| encode_receipt(out, self.version, id));
                 self.receipts.pop(confirm.token);
             }

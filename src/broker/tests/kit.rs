@@ -447,7 +447,9 @@ pub(super) fn settings<'a>(rules: impl IntoIterator<Item = (&'a str, PartialPoli
 
 /// The retained messages below `pattern`, by topic.
 pub(super) fn retained(rig: &Rig, pattern: &Pattern) -> BTreeMap<String, String> {
-    let found = rig.broker.retained_matching(pattern, rig.now().wall);
+    let mut found = VecDeque::new();
+    let rest = rig.broker.retained_matching(pattern, None, usize::MAX, rig.now(), &mut found);
+    assert!(rest.is_none());
     let body = |body: &[u8]| String::from_utf8(body.to_vec()).unwrap();
     found.iter().map(|message| (message.address.name.to_string(), body(&message.body))).collect()
 }

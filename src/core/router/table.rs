@@ -53,6 +53,8 @@ pub(super) struct Table<Q> {
     topics: Trie<Target<Q>>,
     queues: Trie<Target<Q>>,
     names: Spread<ByteString, (QueueId, Q)>,
+    /// Targets that stand for a subscription of a client; see [`Router::subscription_count`].
+    subscriptions: usize,
     pub(super) forwards: Vec<Forward>,
 }
 
@@ -104,6 +106,17 @@ impl<Q> Keyed for Target<Q> {
 }
 
 impl<Q> Target<Q> {
+    /// Whether it stands for a subscription by itself, rather than beside a queue's binding.
+    fn is_subscription(&self) -> bool {
+        match self {
+            Self::Direct { options, .. } => options & QOS0_ONLY == 0,
+            // A member of a shared subscription stands beside the binding of its queue.
+            Self::Member(_) => false,
+            Self::Bound { .. } => true,
+            Self::Choosy(inner) => inner.0.is_subscription(),
+        }
+    }
+
     fn choosing(self, filter: Option<Arc<Filter>>) -> Self {
         match filter {
             Some(filter) => Self::Choosy(Box::new((self, filter))),
@@ -127,6 +140,7 @@ impl<Q: Clone> Router<Q> {
             topics: Trie::new(),
             queues: Trie::new(),
             names: Spread::new(),
+            subscriptions: 0,
             forwards: Vec::new(),
         };
         Self { generation: AtomicU64::new(0), table: RankedMutex::new(table), cache: Cache::new() }
@@ -265,6 +279,11 @@ impl<Q: Clone> Router<Q> {
         self.table.lock().names.len()
     }
 
+    /// Subscriptions and bindings. One whose client takes what can be lost beside a queue counts once.
+    pub fn subscription_count(&self) -> usize {
+        self.table.lock().subscriptions
+    }
+
     /// Whoever holds a route to what a pattern matches is to look it up again.
     pub fn touch(&self, pattern: &Pattern) {
         let mut table = self.table.lock();
@@ -279,7 +298,9 @@ impl<Q: Clone> Router<Q> {
 
     fn put(&self, pattern: &Pattern, target: Target<Q>) -> bool {
         let mut table = self.table.lock();
+        table.subscriptions += usize::from(target.is_subscription());
         let replaced = table.trie_mut(pattern.kind()).insert(pattern, target);
+        table.subscriptions -= usize::from(replaced.as_ref().is_some_and(Target::is_subscription));
         self.changed(&mut table, pattern.clone());
         drop(table);
         replaced.is_none()
@@ -299,6 +320,7 @@ impl<Q: Clone> Router<Q> {
                 self.changed(&mut table, pattern.clone());
             }
         }
+        table.subscriptions -= gone.iter().filter(|target| target.is_subscription()).count();
         // The last reference to a queue or an outbox may be among them: it goes without the lock.
         drop(table);
         gone.len()
