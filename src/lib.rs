@@ -9,4 +9,5 @@ pub mod cli;
 pub mod config;
 pub mod net;
 pub mod runtime;
+pub mod security;
 pub mod serve;

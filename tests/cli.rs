@@ -6,6 +6,7 @@ mod cli {
     mod client;
     mod config;
     mod usage;
+    mod user;
 
     use std::process::{Command, Output};
 

@@ -6,5 +6,6 @@
 mod crash;
 mod hostile;
 mod interop;
+mod security;
 mod semantics;
 mod support;

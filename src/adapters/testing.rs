@@ -68,7 +68,11 @@ impl TestBroker {
     }
 
     pub(crate) fn client(&self, session: impl Session + 'static) -> TestClient {
-        let peer = Peer { addr: ([127, 0, 0, 1], 1).into(), listener: "test", certificate: None };
+        let addr = ([127, 0, 0, 1], 1).into();
+        self.client_of(Peer { addr, listener: "test", certificate: None, anonymous: true }, session)
+    }
+
+    pub(crate) fn client_of(&self, peer: Peer, session: impl Session + 'static) -> TestClient {
         let port = Port::new(Arc::clone(&self.broker), self.broker.next_conn(), Arc::new(peer), self.now());
         TestClient { session: Box::new(session), port, input: BytesMut::new(), closed: None }
     }

@@ -14,6 +14,7 @@ mod history;
 mod identity;
 mod ids;
 mod load;
+mod logins;
 mod manage;
 mod open;
 mod parts;
@@ -58,6 +59,7 @@ pub use claims::Claim;
 pub use consume::Consumer;
 pub use counters::{Counters, Totals};
 pub use history::Past;
+pub use logins::Login;
 pub use manage::Jobs;
 pub use open::{EXPIRY_KEY, LEFT_KEY, Options, StartError};
 pub use port::{Confirm, Now, Peer, Port};
@@ -112,6 +114,7 @@ pub struct Broker {
     clock: Clock,
     memory: Arc<MemoryPool>,
     tx_limits: TxLimits,
+    logins: logins::Logins,
     threads: threads::Threads,
 }
 

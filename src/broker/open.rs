@@ -11,8 +11,8 @@ use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 
 use super::recover::Rebuild;
 use super::{
-    Broker, Clock, Counters, Refused, Topology, TxLimits, bindings, claims, history, ids, prepared, retain,
-    shares, state, sys, temporary, threads, traffic, watchers, wills,
+    Broker, Clock, Counters, Refused, Topology, TxLimits, bindings, claims, history, ids, logins, prepared,
+    retain, shares, state, sys, temporary, threads, traffic, watchers, wills,
 };
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
@@ -100,6 +100,7 @@ impl Broker {
             clock,
             memory: MemoryPool::new(memory),
             tx_limits: transactions,
+            logins: logins::Logins::default(),
             threads,
         });
         let messages = rebuild.build(&broker);

@@ -17,6 +17,7 @@ use super::stage::{Extra, Stage, StagedState};
 use super::temporary::Own;
 use super::tx::Transactions;
 use super::{Broker, Cause, Claim, Consumer, Route, Traffic, WriteBuf, is_temporary};
+use crate::security::Principal;
 
 /// Bytes of publications that one connection may have unconfirmed before its reading pauses.
 const UNCONFIRMED_BYTES_MAX: usize = 4 << 20;
@@ -41,6 +42,8 @@ pub struct Peer {
     pub listener: &'static str,
     /// Who its certificate says it is.
     pub certificate: Option<String>,
+    /// Whether it may stay without saying who it is.
+    pub anonymous: bool,
 }
 
 /// The answer to something that was to be confirmed.
@@ -71,7 +74,9 @@ pub struct Port {
     pub(super) temporaries: Option<Box<Own>>,
     /// Patterns watched with [`Port::watch_queues`].
     pub(super) watches: usize,
-    peer: Arc<Peer>,
+    pub(super) peer: Arc<Peer>,
+    /// Who has logged in; boxed, as the most part of a crowd is nobody.
+    pub(super) principal: Option<Box<Principal>>,
     pub(super) own: SmallVec<[QueueId; 2]>,
     /// `None` while nothing is staged: most connections are idle.
     stage: Option<Box<Stage>>,
@@ -118,6 +123,7 @@ impl Port {
             temporaries: None,
             watches: 0,
             peer,
+            principal: None,
             own: SmallVec::new(),
             stage: None,
             parked: None,

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use wharfmq_base::parse_duration;
 
 use crate::config::{Flags, Sources};
+use crate::security::{ITERATIONS, ITERATIONS_DEFAULT};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,6 +17,7 @@ Examples:
   wharfmq --config /etc/wharfmq.toml            serve as the file says
   wharfmq config check /etc/wharfmq.toml        is the file right?
   wharfmq config explain limits.max_frame       what is this key?
+  wharfmq user add ada --users-file users.toml  let somebody in by name and password
   wharfmq receive 'topic://plant.>'             print what arrives
   wharfmq send topic://plant.line1.temp 21.5    send one message
 
@@ -43,6 +45,12 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Add, change, remove and list the users of the users file
+    #[command(after_help = USER_EXAMPLES)]
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
     /// Send messages: one from the command line, or each line of standard input
     #[command(after_help = SEND_EXAMPLES)]
     Send(SendOptions),
@@ -65,6 +73,75 @@ pub(super) enum ConfigCommand {
     },
     /// Print the effective configuration, each key with where its value comes from
     Show(ServeOptions),
+}
+
+const USER_EXAMPLES: &str = "\
+Examples:
+  wharfmq user add ada --users-file users.toml    asks for a password, twice
+  wharfmq user passwd ada --config wharfmq.toml   the file that security.users_file names
+  wharfmq user add ada --users-file users.toml < password.txt
+
+A password is read from the terminal without being shown, or as one line of standard input; it is never
+an argument. A running broker reads the file at the start and on SIGHUP.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Add a user; the file is made where it is missing
+    Add {
+        /// The user's name
+        name: String,
+        /// Rounds of hashing: more make guessing dearer, and each login
+        #[arg(long, value_name = "N", default_value_t = ITERATIONS_DEFAULT, value_parser = iterations())]
+        iterations: u32,
+        #[command(flatten)]
+        options: UserOptions,
+    },
+    /// Give a user another password
+    Passwd {
+        /// The user's name
+        name: String,
+        /// Rounds of hashing: more make guessing dearer, and each login
+        #[arg(long, value_name = "N", default_value_t = ITERATIONS_DEFAULT, value_parser = iterations())]
+        iterations: u32,
+        #[command(flatten)]
+        options: UserOptions,
+    },
+    /// Remove a user
+    Remove {
+        /// The user's name
+        name: String,
+        #[command(flatten)]
+        options: UserOptions,
+    },
+    /// Print the names, one a line
+    List {
+        #[command(flatten)]
+        options: UserOptions,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UserOptions {
+    /// The users file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "set"])]
+    pub(super) users_file: Option<PathBuf>,
+    /// Take the users file of this configuration
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set any configuration key, such as security.users_file=users.toml
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl UserOptions {
+    /// Where the configuration is to be read from, in the environment of `env`.
+    pub(super) fn sources(self, env: impl Iterator<Item = (OsString, OsString)>) -> Sources {
+        Sources { file: self.config, env: env.collect(), set: self.set, flags: Flags::default() }
+    }
+}
+
+fn iterations() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(i64::from(*ITERATIONS.start())..=i64::from(*ITERATIONS.end()))
 }
 
 #[derive(Clone, Debug, Default, Args)]

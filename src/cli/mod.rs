@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod logging;
 mod serve;
+mod user;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -65,6 +66,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let done = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(options) => serve::serve(options),
         Command::Config { command } => config::run(command),
+        Command::User { command } => user::run(command),
         Command::Send(options) => client::send(&options),
         Command::Receive(options) => client::receive(&options),
     };

@@ -23,11 +23,8 @@ pub const SECTIONS: &[&Section] = &[
 ];
 
 /// Keys and sections that a later version will have, and what they are for. They are refused, never ignored.
-pub const LATER: &[(&str, &str)] = &[
-    ("security.users_file", "users and passwords"),
-    ("acl", "access rules ([[acl]])"),
-    ("store.encryption_key_file", "encryption of the journal"),
-];
+pub const LATER: &[(&str, &str)] =
+    &[("acl", "access rules ([[acl]])"), ("store.encryption_key_file", "encryption of the journal")];
 
 /// How often a section may stand in the file, and how its instances are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

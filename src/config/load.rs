@@ -42,17 +42,8 @@ pub struct Loaded {
 
 /// Reads, checks and completes a configuration; or names everything that is wrong with it.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
-    let mut entries = Entries::default();
     let mut problems = Vec::new();
-    if let Some(file) = &sources.file {
-        match read_limited(file) {
-            Ok(text) => document::read(file, &text, &mut entries, &mut problems),
-            Err(why) => problems.push(Problem::new(Origin::Default, format!("{}: {why}", file.display()))),
-        }
-    }
-    overlay::env(&sources.env, &mut entries, &mut problems);
-    overlay::set(&sources.set, &mut entries, &mut problems);
-    overlay::flags(&sources.flags, &mut entries, &mut problems);
+    let entries = gather(sources, &mut problems);
     let resolved = entries.assemble(&mut problems).map(|config| {
         let settings = resolve(config.clone(), &entries, sources.flags.dev_tls, &mut problems);
         Loaded { settings, config, entries }
@@ -63,6 +54,36 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     });
     match resolved {
         Some(loaded) if problems.is_empty() => Ok(loaded),
+        _ => Err(Problems(problems)),
+    }
+}
+
+/// What all sources say, the later over the earlier.
+fn gather(sources: &Sources, problems: &mut Vec<Problem>) -> Entries {
+    let mut entries = Entries::default();
+    if let Some(file) = &sources.file {
+        match read_limited(file) {
+            Ok(text) => document::read(file, &text, &mut entries, problems),
+            Err(why) => problems.push(Problem::new(Origin::Default, format!("{}: {why}", file.display()))),
+        }
+    }
+    overlay::env(&sources.env, &mut entries, problems);
+    overlay::set(&sources.set, &mut entries, problems);
+    overlay::flags(&sources.flags, &mut entries, problems);
+    entries
+}
+
+/// What `security.users_file` is set to. Other faults than those of reading count for nothing: the users
+/// file may be what a configuration still lacks.
+///
+/// # Errors
+/// Sources that cannot be read.
+pub fn users_file(sources: &Sources) -> Result<Option<PathBuf>, Problems> {
+    let mut problems = Vec::new();
+    let entries = gather(sources, &mut problems);
+    let config = entries.assemble(&mut problems);
+    match config {
+        Some(config) if problems.is_empty() => Ok(config.security.users_file),
         _ => Err(Problems(problems)),
     }
 }

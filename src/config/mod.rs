@@ -27,7 +27,7 @@ pub mod url;
 mod tests;
 
 pub use listener::{Listener, Protocol, Scheme};
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, Sources, load, users_file};
 pub use overlay::Flags;
 pub use problem::{Origin, Problem, Problems};
 pub use settings::{AddressSettings, ForwardSettings, Grave, Limits, Log, Settings, TlsProfile};

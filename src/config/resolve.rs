@@ -1,7 +1,7 @@
 //! From what is written to what is used: bounds, listeners, and what depends on more than one key.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wharfmq_base::{ByteSize, Millis};
 
@@ -40,6 +40,7 @@ pub(super) fn resolve(
         limits: resolver.limits(&config.limits),
         mqtt: mqtt::resolve(config.mqtt, entries, resolver.problems),
         log: resolver.log(config.log),
+        users_file: resolver.users_file(config.security.users_file),
         data_dir: config.data_dir,
     }
 }
@@ -72,7 +73,7 @@ impl Resolver<'_> {
             let (before, rest) = listeners.split_at_mut(n);
             let Some((listener, at)) = rest.first_mut() else { break };
             self.listener_tls(listener, at, tls);
-            self.anonymity(listener, at, config.security.allow_anonymous, tls);
+            self.anonymity(listener, at, &config.security, tls);
             let same =
                 |(other, _): &&(Listener, Origin)| other.host == listener.host && other.port == listener.port;
             if let Some((_, first)) = before.iter().find(same).filter(|_| listener.port != 0) {
@@ -121,33 +122,42 @@ impl Resolver<'_> {
         &mut self,
         listener: &mut Listener,
         at: &Origin,
-        allowed: Option<bool>,
+        security: &schema::Security,
         tls: &BTreeMap<String, TlsProfile>,
     ) {
+        let allowed = security.allow_anonymous;
         let profile = listener.tls.as_ref().and_then(|name| tls.get(name));
         let asks_all =
             listener.scheme.tls && profile.is_some_and(|tls| tls.client_auth == ClientAuth::Required);
         listener.allow_anonymous = allowed.unwrap_or_else(|| listener.is_loopback());
         match allowed {
             Some(true) => {}
-            _ if asks_all => {}
+            _ if asks_all || security.users_file.is_some() => {}
             None if listener.is_loopback() => {}
             None => {
                 let what = format!("{listener} would let anyone in who can reach this machine");
-                let hint = "ask for client certificates (client_auth = \"required\" in its [tls.NAME]), listen on \
-                            127.0.0.1, or, if everyone may, write allow_anonymous = true under [security] \
-                            or --set security.allow_anonymous=true";
+                let hint = "name a users_file under [security], ask for client certificates (client_auth = \
+                            \"required\" in its [tls.NAME]), listen on 127.0.0.1, or, if everyone may, write \
+                            allow_anonymous = true under [security] or --set security.allow_anonymous=true";
                 self.problems.push(Problem::new(at.clone(), what).hint(hint));
             }
             Some(false) => {
                 let at = self.entries.origin("security", &Instance::Only, "allow_anonymous");
-                let what =
-                    format!("nobody could connect to {listener}: this version does not have users yet");
-                let hint =
-                    "allow anonymous clients, or ask for client certificates (client_auth = \"required\")";
+                let what = format!("nobody could connect to {listener}: there are no users");
+                let hint = "name a users_file under [security], allow anonymous clients, or ask for client \
+                            certificates (client_auth = \"required\")";
                 self.problems.push(Problem::new(at, what).hint(hint));
             }
         }
+    }
+
+    fn users_file(&mut self, file: Option<PathBuf>) -> Option<PathBuf> {
+        if let Some(why) = file.as_deref().and_then(unreadable) {
+            let at = self.entries.origin("security", &Instance::Only, "users_file");
+            let hint = "make it by adding a user: wharfmq user add NAME --users-file FILE";
+            self.problems.push(Problem::new(at, why).hint(hint));
+        }
+        file
     }
 
     fn tls(&mut self, config: &Config, dev_tls: bool) -> BTreeMap<String, TlsProfile> {

@@ -137,9 +137,12 @@ section! {
     /// Who may connect.
     Table "security" Security {
         /// Whether clients may connect without saying who they are. Left out: on loopback addresses
-        /// only, and a listener on any other address that asks for no client certificate refuses to
-        /// start. `true`: everywhere. `false`: nowhere.
+        /// only, and a listener on any other address refuses to start unless there is a users_file or
+        /// client certificates are required. `true`: everywhere. `false`: nowhere.
         allow_anonymous: Option<bool> => "true";
+        /// The file with the users and what is kept of their passwords; `wharfmq user` changes it. It is
+        /// read at the start and on SIGHUP. Left out: user names and passwords are not looked at.
+        users_file: Option<PathBuf> => r#""users.toml""#;
     }
 }
 

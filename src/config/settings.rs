@@ -19,6 +19,8 @@ pub struct Settings {
     pub drain_time: Millis,
     /// Where to listen; never empty.
     pub listeners: Vec<Listener>,
+    /// The users, if there are any.
+    pub users_file: Option<PathBuf>,
     /// The TLS profiles that listeners name.
     pub tls: BTreeMap<String, TlsProfile>,
     /// Whether the profile `default` is to be made by [`dev_tls::make`](super::dev_tls::make) before the start.

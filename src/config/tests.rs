@@ -362,7 +362,16 @@ fn nothing_is_open_by_accident() {
     let settings = Case::file(&format!("{open}[security]\nallow_anonymous = true\n")).settings();
     assert!(settings.listeners[0].allow_anonymous);
     let problem = Case::new().set("security.allow_anonymous=false").problems().concat();
-    assert!(problem.contains("does not have users yet"), "{problem}");
+    assert!(problem.contains("there are no users"), "{problem}");
+    for (allowed, is_open) in
+        [("", false), ("allow_anonymous = false\n", false), ("allow_anonymous = true\n", true)]
+    {
+        let case = Case::file(&format!("{open}[security]\nusers_file = \"u\"\n{allowed}"));
+        case.put("u", "");
+        assert_eq!(case.settings().listeners[0].allow_anonymous, is_open);
+    }
+    let problem = Case::file("[security]\nusers_file = \"none\"\n").problem();
+    assert!(problem.starts_with("wharfmq.toml:2:14: ") && problem.contains("wharfmq user add"), "{problem}");
 }
 
 #[test]
@@ -550,20 +559,15 @@ fn two_listeners_on_one_place() {
 
 #[test]
 fn what_comes_later_is_refused_and_said() {
-    for (text, place) in [
-        ("[security]\nusers_file = \"users.toml\"\n", "2:1"),
-        ("[[acl]]\ndestination = \"topic://x\"\n", "1:3"),
-        ("[store]\nencryption_key_file = \"k\"\n", "2:1"),
-    ] {
+    for (text, place) in
+        [("[[acl]]\ndestination = \"topic://x\"\n", "1:3"), ("[store]\nencryption_key_file = \"k\"\n", "2:1")]
+    {
         let problem = Case::file(text).problem();
         assert!(
             problem.starts_with(&format!("wharfmq.toml:{place}: this version does not have ")),
             "{problem}"
         );
     }
-    assert!(
-        Case::new().set("security.users_file=x").problem().contains("does not have users and passwords yet")
-    );
     assert!(Case::new().set("acl.0.user=x").problem().contains("does not have access rules"));
     assert!(Case::new().env("WHARFMQ__ACL__0__USER", "x").problem().contains("does not have access rules"));
 }

@@ -71,6 +71,8 @@ pub enum CoreEvent {
     Made(SubTag, Arc<QueueCell>),
     /// The session asked for is now its own.
     Claimed,
+    /// A login was checked: the user's name, or why not, in words for the log.
+    Authenticated(Result<Box<str>, &'static str>),
     /// Say goodbye and close.
     Kick(Gone),
 }

@@ -65,13 +65,16 @@ pub struct ListenerSpec {
     /// The sites whose pages may connect over WebSocket, `*` for all. None given: all, but from the own machine
     /// only its own.
     pub origins: Vec<String>,
+    /// Whether clients may stay without saying who they are.
+    pub allow_anonymous: bool,
 }
 
 impl ListenerSpec {
-    /// Without proxies and with all origins.
+    /// Without proxies, with all origins, and for everybody.
     pub fn new(scheme: &'static str, spoken: Spoken, host: &str, port: u16) -> Self {
         let host = host.to_owned();
-        Self { scheme, spoken, tls: None, host, port, proxies: Vec::new(), origins: Vec::new() }
+        let (proxies, origins) = (Vec::new(), Vec::new());
+        Self { scheme, spoken, tls: None, host, port, proxies, origins, allow_anonymous: true }
     }
 
     /// Whether a connection from there begins with a header of the PROXY protocol.
@@ -170,7 +173,8 @@ impl Listener {
             }
             return;
         };
-        let peer = Peer { addr, listener: self.spec.scheme, certificate: None };
+        let anonymous = self.spec.allow_anonymous;
+        let peer = Peer { addr, listener: self.spec.scheme, certificate: None, anonymous };
         let spec = &self.spec;
         match (spec.spoken, &spec.tls) {
             (Spoken::Only(proto), None) if !spec.is_proxy(addr) => {

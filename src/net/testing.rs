@@ -243,7 +243,7 @@ pub(super) fn hub(limits: Limits) -> (Arc<Hub>, Arc<Seen>) {
 }
 
 pub(super) fn peer() -> Peer {
-    Peer { addr: SocketAddr::from(([127, 0, 0, 1], 1)), listener: "test", certificate: None }
+    Peer { addr: SocketAddr::from(([127, 0, 0, 1], 1)), listener: "test", certificate: None, anonymous: true }
 }
 
 /// A connection over a pipe of `bytes` each way, and its other end.

@@ -2,14 +2,13 @@
 
 mod clock;
 mod files;
-mod log_limit;
 mod notify;
 mod signals;
 mod stop;
 
 pub use clock::Clock;
 pub use files::raise_open_files;
-pub use log_limit::LogLimit;
 pub use notify::{Notice, notify};
 pub use signals::handle_signals;
 pub use stop::{Phase, Stop, StopWatch};
+pub use wharfmq_base::LogLimit;

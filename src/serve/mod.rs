@@ -5,6 +5,7 @@ mod adapters;
 mod destinations;
 mod resolve;
 mod statistics;
+mod users;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog};
 
 use self::adapters::Adapters;
 use self::destinations::Shares;
+use self::users::Roll;
 use crate::adapters::convert;
 use crate::broker::{Broker, Options, Topology, TxLimits};
 use crate::config::entries::Instance;
@@ -56,7 +58,7 @@ pub fn run(settings: Settings) -> Result<(), Failure> {
 /// Names what is wrong with a configuration that only the parts know which it is for.
 ///
 /// # Errors
-/// A selector that cannot be read, with the place where it is written.
+/// A selector that cannot be read, with the place where it is written; and what is wrong in the users file.
 pub fn check(loaded: &Loaded) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for (n, forward) in loaded.settings.forwards.iter().enumerate() {
@@ -64,6 +66,9 @@ pub fn check(loaded: &Loaded) -> Result<(), Problems> {
             let at = loaded.entries.origin("forward", &Instance::Number(n), "filter");
             problems.push(Problem::new(at, format!("`filter`: {why}")));
         }
+    }
+    if let Some(why) = loaded.settings.users_file.as_deref().and_then(users::fault) {
+        problems.push(Problem::new(loaded.entries.origin("security", &Instance::Only, "users_file"), why));
     }
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
@@ -77,9 +82,14 @@ async fn serve(
     let stop = Stop::new();
     let adapters = Arc::new(Adapters::new(Arc::clone(broker), settings));
     let hub = Hub::new(adapters, resolve::limits(settings), clock, Arc::clone(&stop));
+    let users = Roll::read(settings, broker)?;
     let server = Server::open(resolve::listeners(settings)?, hub)?;
     let profiles = server.tls().to_vec();
-    handle_signals(Arc::clone(&stop), move || reload_certificates(&profiles, true))?;
+    let reload = move || {
+        reload_certificates(&profiles, true);
+        users.reload();
+    };
+    handle_signals(Arc::clone(&stop), reload)?;
     stop_on_failure(Arc::clone(broker.log()), stop)?;
     info!("ready in {} ms: {server}", began.elapsed().as_millis());
     notify(Notice::Ready);

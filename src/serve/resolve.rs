@@ -51,6 +51,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<ListenerSpec>, Failur
         };
         specs.push(ListenerSpec {
             tls,
+            allow_anonymous: listener.allow_anonymous,
             proxies: listener.proxies.clone(),
             origins: listener.origins.clone(),
             ..ListenerSpec::new(listener.scheme.name, spoken, &listener.host, listener.port)

@@ -58,7 +58,8 @@ fn explain() {
     ]);
     run("config explain").said(&["[limits]", "[[listener]]", "[tls.NAME]", "address.match"]);
     run("config explain limits.memmory").failed(2, &["did you mean `limits.memory`?"]);
-    run("config explain security.users_file").failed(2, &["does not have users and passwords yet"]);
+    run("config explain store.encryption_key_file")
+        .failed(2, &["does not have encryption of the journal yet"]);
 }
 
 #[test]

@@ -152,6 +152,11 @@ impl Broker {
         kill_process(pid, Signal::TERM).unwrap();
     }
 
+    /// Asks it to read again what it can.
+    pub(crate) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
     /// Asks it to stop and waits until it has, which must be a clean stop.
     #[track_caller]
     pub(crate) fn stop(mut self) -> Setup {

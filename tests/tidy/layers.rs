@@ -91,6 +91,12 @@ const LAYERS: &[Layer] = &[
         instead: "the driver knows sessions by their trait only; configuration comes in as its own types",
     },
     Layer {
+        folder: "src/security",
+        ours: &["crate::security", "wharfmq_base"],
+        special: &[],
+        instead: "security knows names and passwords: whoever asks brings them along",
+    },
+    Layer {
         folder: "src/runtime",
         ours: &["crate::runtime", "wharfmq_core", "wharfmq_base"],
         special: &["tokio", "tokio_util", "rustix"],

@@ -14,6 +14,7 @@ use wharfmq_mqtt::{
 };
 
 use super::answers::fitting;
+use super::auth::{Opening, Proof};
 use super::connack::{self, Offer};
 use super::flights::Flights;
 use super::outbound_alias::Aliases;
@@ -48,6 +49,8 @@ pub(super) struct Arriving {
     /// The properties of CONNACK.
     offer: Bytes,
     will: Option<Box<Will>>,
+    /// Who it is, where it has proved that by a method.
+    pub(super) proof: Option<Box<Proof>>,
 }
 
 /// A CONNECT that is not accepted.
@@ -62,9 +65,12 @@ struct Refused {
 
 impl MqttSession {
     pub(super) fn on_connect(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
-        let (len, arriving) = match decode_connect(input, self.options.max_packet_before_login) {
+        let (len, opening, arriving) = match decode_connect(input, self.options.max_packet_before_login) {
             Ok(None) => return Ok(Progress::NeedInput),
-            Ok(Some(decoded)) => (decoded.len, Arriving::new(&decoded.packet, &self.options, port)),
+            Ok(Some(decoded)) => {
+                let arriving = Arriving::new(&decoded.packet, &self.options, port);
+                (decoded.len, Opening::of(&decoded.packet), arriving)
+            }
             Err(error) => {
                 if error.error == Error::PacketTooLarge {
                     port.count(Cause::PacketTooLarge);
@@ -85,13 +91,26 @@ impl MqttSession {
             }
         };
         drop(input.split_to(len));
+        self.prove(arriving, opening, port)?;
+        Ok(self.progress(input))
+    }
+
+    /// It is known who the client is: asks for its client id.
+    pub(super) fn claim(&mut self, mut arriving: Arriving, port: &mut Port) -> Result<(), Close> {
         let claim = port.claim(&arriving.client_id);
+        arriving.patience = port.now.mono.plus(Millis(PATIENCE_MS));
         self.phase = Phase::Arriving(Box::new(arriving));
-        match claim {
-            Claim::Granted => self.arrive(port)?,
-            Claim::Wait => return Ok(Progress::Wait),
+        if claim == Claim::Granted { self.arrive(port) } else { Ok(()) }
+    }
+
+    /// What may be done with `input` after a packet of the handshake.
+    pub(super) fn progress(&self, input: &BytesMut) -> Progress {
+        match &self.phase {
+            Phase::Arriving(_) => Progress::Wait,
+            Phase::Proving(proving) if proving.waits() => Progress::Wait,
+            _ if input.is_empty() => Progress::NeedInput,
+            _ => Progress::More,
         }
-        Ok(if input.is_empty() { Progress::NeedInput } else { Progress::More })
     }
 
     pub(super) fn on_claim_events(&mut self, port: &mut Port) -> Result<(), Close> {
@@ -135,9 +154,6 @@ impl Arriving {
         let properties = connect.properties;
         let max_packet = properties.u32(PropertyId::MaximumPacketSize).unwrap_or(u32::MAX);
         let refused = |reason, why: String| Err(Refused { version, reason, why, max_packet });
-        if properties.text(PropertyId::AuthenticationMethod).is_some() {
-            return refused(Reason::BAD_AUTHENTICATION_METHOD, "no authentication method is offered".into());
-        }
         if connect.client_id.len() > CLIENT_ID_BYTES_MAX {
             let why = format!("the client id has more than {CLIENT_ID_BYTES_MAX} bytes");
             return refused(Reason::CLIENT_IDENTIFIER_NOT_VALID, why);
@@ -182,7 +198,7 @@ impl Arriving {
         };
         Ok(Self {
             client_id,
-            patience: port.now.mono.plus(Millis(PATIENCE_MS)),
+            patience: Millis::NEVER,
             version,
             clean_start: connect.clean_start,
             keep_alive: KeepAlive(keep_alive),
@@ -196,7 +212,21 @@ impl Arriving {
             client_aliases: properties.u16(PropertyId::TopicAliasMaximum).unwrap_or(0),
             offer,
             will: will.flatten(),
+            proof: None,
         })
+    }
+
+    pub(super) const fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(super) const fn client_max_packet(&self) -> u32 {
+        self.client_max_packet
+    }
+
+    /// Tells the client that it is not let in.
+    pub(super) fn refuse(&self, reason: Reason, why: &str, port: &mut Port) {
+        send_refusal(self.version, Refusal::V5(reason), why, self.client_max_packet, port);
     }
 
     /// Stores the will: whoever is let in can rely on it.
@@ -216,7 +246,7 @@ impl Arriving {
         })
     }
 
-    fn open(self, options: &Arc<MqttOptions>, will: Option<WillId>, port: &mut Port) -> Open {
+    fn open(mut self, options: &Arc<MqttOptions>, will: Option<WillId>, port: &mut Port) -> Open {
         let name = self.client_id.clone();
         let mut found = port.find(Class::Session, &name);
         if let Some(cell) = &found {
@@ -261,6 +291,7 @@ impl Arriving {
             aliases: InboundAliases::new(if self.version.is_v5() { options.topic_aliases } else { 0 }),
             cursor: 0,
             will,
+            proof: self.proof.take(),
             queue: None,
             flights: Flights::default(),
             deferred: None,
@@ -279,7 +310,11 @@ impl Arriving {
     }
 
     fn answer(&self, session_present: bool, open: &mut Open, stored: bool, port: &mut Port) {
-        let properties = Properties::from_raw(&self.offer);
+        let mut properties = BytesMut::from(&self.offer[..]);
+        if let Some(proof) = &mut open.proof {
+            properties.extend_from_slice(&proof.properties());
+        }
+        let properties = Properties::from_raw(&properties);
         let connack = Connack { session_present, code: Reason::SUCCESS, properties };
         let mut packet = BytesMut::new();
         let _ = encode::connack(&mut packet, self.version, &connack);

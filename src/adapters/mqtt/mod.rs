@@ -1,6 +1,7 @@
 //! MQTT 3.1, 3.1.1 and 5.0 over the broker.
 
 mod answers;
+mod auth;
 mod connack;
 mod connect;
 mod deliver;
@@ -32,6 +33,7 @@ use wharfmq_core::{CoreEvent, Gone, QueueCell, SubTag};
 use wharfmq_mqtt::state::{IdSet, InboundAliases, KeepAlive, PacketIds};
 use wharfmq_mqtt::{Disconnect, Limits, Packet, Reason, Version, decode, encode};
 
+use self::auth::{Proof, Proving};
 use self::connect::Arriving;
 use self::flights::Flights;
 use self::outbound_alias::Aliases;
@@ -109,6 +111,8 @@ pub struct MqttSession {
 enum Phase {
     /// Nothing has come.
     New,
+    /// CONNECT has come; who it is from is not yet known.
+    Proving(Box<Proving>),
     /// CONNECT has come; the client id is still another connection's.
     Arriving(Box<Arriving>),
     Open(Box<Open>),
@@ -150,6 +154,8 @@ struct Open {
     /// Items of the front event that have been sent.
     cursor: u32,
     will: Option<WillId>,
+    /// Who it is, where it has proved that by a method.
+    proof: Option<Box<Proof>>,
     /// The session's queue and its consumer, if it outlives the connection.
     queue: Option<(Arc<QueueCell>, Option<Consumer>)>,
     flights: Flights,
@@ -176,6 +182,7 @@ impl Session for MqttSession {
     fn on_input(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
         match &mut self.phase {
             Phase::New => self.on_connect(input, port),
+            Phase::Proving(_) => self.on_proving_input(input, port),
             Phase::Arriving(_) => Ok(Progress::Wait),
             // No answer may come before CONNACK (3.2).
             Phase::Open(open) if !open.answered => Ok(Progress::Wait),
@@ -187,6 +194,7 @@ impl Session for MqttSession {
     fn on_events(&mut self, port: &mut Port) -> Result<(), Close> {
         match &mut self.phase {
             Phase::Open(open) => open.on_events(port),
+            Phase::Proving(_) => self.on_proving_events(port),
             Phase::Arriving(_) => self.on_claim_events(port),
             Phase::New | Phase::Closed => {
                 port.events.clear();
@@ -232,7 +240,7 @@ impl Session for MqttSession {
         match &self.phase {
             Phase::Arriving(arriving) => Some(arriving.patience),
             Phase::Open(open) => open.deadline(),
-            Phase::New | Phase::Closed => None,
+            Phase::New | Phase::Proving(_) | Phase::Closed => None,
         }
     }
 
@@ -252,7 +260,7 @@ impl Session for MqttSession {
             Phase::Arriving(arriving) => {
                 port.release(&arriving.client_id);
             }
-            Phase::New | Phase::Closed => {}
+            Phase::New | Phase::Proving(_) | Phase::Closed => {}
         }
     }
 }
@@ -341,11 +349,7 @@ impl Open {
             Packet::Subscribe(subscribe) => self.on_subscribe(&subscribe, port),
             Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(&unsubscribe, port),
             Packet::Disconnect(disconnect) => Err(self.on_disconnect(&disconnect, port)),
-            Packet::Auth(_) => {
-                let why = "AUTH without an authentication method in CONNECT";
-                self.say_goodbye(Reason::PROTOCOL_ERROR, why, port);
-                Err(Close::Violation(why.into()))
-            }
+            Packet::Auth(auth) => self.on_auth(&auth, port),
             _ => Ok(()),
         }
     }
@@ -382,7 +386,10 @@ impl Open {
                     self.kicked = Some(Box::new(gone.clone()));
                     true
                 }
-                CoreEvent::Revoked(..) | CoreEvent::Made(..) | CoreEvent::Claimed => true,
+                CoreEvent::Revoked(..)
+                | CoreEvent::Made(..)
+                | CoreEvent::Claimed
+                | CoreEvent::Authenticated(_) => true,
             };
             if !done {
                 port.events.push_front(event);

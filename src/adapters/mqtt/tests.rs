@@ -1,4 +1,5 @@
 mod aliases;
+mod auth;
 mod bounds;
 mod flow;
 mod kit;

@@ -36,6 +36,7 @@ use wharfmq_stomp::{
 };
 
 use self::ack::Acks;
+use self::connect::Proving;
 use self::fault::Stop;
 use self::message::Spelling;
 use self::receipts::{Receipts, Reply};
@@ -77,6 +78,8 @@ pub struct StompSession {
     scan: Scan,
     /// `None` before CONNECT and after the end.
     open: Option<Box<Open>>,
+    /// CONNECT has come; who it is from is being checked.
+    proving: Option<Box<Proving>>,
 }
 
 /// The state of a connected client.
@@ -119,13 +122,14 @@ enum Phase {
 impl StompSession {
     /// A session that waits for CONNECT.
     pub fn new(options: StompOptions) -> Self {
-        Self { options, scan: Scan::default(), open: None }
+        Self { options, scan: Scan::default(), open: None, proving: None }
     }
 }
 
 impl Session for StompSession {
     fn on_input(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
         match &mut self.open {
+            None if self.proving.is_some() => Ok(Progress::Wait),
             None => self.on_handshake(input, port),
             Some(open) => open.on_input(&mut self.scan, input, port),
         }
@@ -134,7 +138,7 @@ impl Session for StompSession {
     fn on_events(&mut self, port: &mut Port) -> Result<(), Close> {
         match &mut self.open {
             Some(open) => open.on_events(port),
-            None => Ok(()),
+            None => self.on_verdict(port),
         }
     }
 
@@ -323,6 +327,7 @@ impl Open {
                     self.on_made(*sub, queue, port)?;
                     true
                 }
+                CoreEvent::Authenticated(_) => true,
                 // No client id is waited for here: a browser has more to look at.
                 CoreEvent::Claimed => {
                     self.browse_on(port);

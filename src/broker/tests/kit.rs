@@ -120,7 +120,8 @@ impl Rig {
     }
 
     pub(super) fn client(&self) -> Client {
-        let peer = Peer { addr: ([127, 0, 0, 1], 1).into(), listener: "test", certificate: None };
+        let peer =
+            Peer { addr: ([127, 0, 0, 1], 1).into(), listener: "test", certificate: None, anonymous: true };
         let port = Port::new(Arc::clone(&self.broker), self.broker.next_conn(), Arc::new(peer), self.now());
         Client {
             port,

@@ -2,6 +2,7 @@ mod acks;
 mod basics;
 mod composite;
 mod crossing;
+mod logins;
 mod schedule;
 mod selectors;
 mod subscriptions;

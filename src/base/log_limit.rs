@@ -2,21 +2,19 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wharfmq_base::Millis;
+use crate::Millis;
 
-/// Lines a second that pass.
-const LINES: u64 = 10;
 const WINDOW_MS: u64 = 1_000;
 
-/// Lets the first lines of each second pass and counts the others.
+/// Lets the first `LINES` lines of each second pass and counts the others.
 #[derive(Debug, Default)]
-pub struct LogLimit {
+pub struct LogLimit<const LINES: u64 = 10> {
     /// The window's number in the upper half, lines passed in it in the lower.
     window: AtomicU64,
     suppressed: AtomicU64,
 }
 
-impl LogLimit {
+impl<const LINES: u64> LogLimit<LINES> {
     /// Whether a line may be written at the monotonic time `mono`: then how many were left out before it.
     pub fn pass(&self, mono: Millis) -> Option<u64> {
         let window = (mono.0 / WINDOW_MS) << 32;
@@ -42,16 +40,16 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_the_next_second_is_free() {
-        let limit = LogLimit::default();
+        let limit = LogLimit::<10>::default();
         let passed = (0..100).filter(|_| limit.pass(Millis(5_500)).is_some()).count();
-        assert_eq!(passed, LINES as usize);
+        assert_eq!(passed, 10);
         assert_eq!(limit.pass(Millis(6_000)), Some(90));
         assert_eq!(limit.pass(Millis(6_001)), Some(0));
     }
 
     #[test]
     fn the_first_second_counts_too() {
-        let limit = LogLimit::default();
-        assert_eq!((0..100).filter(|_| limit.pass(Millis(0)).is_some()).count(), LINES as usize);
+        let limit = LogLimit::<10>::default();
+        assert_eq!((0..100).filter(|_| limit.pass(Millis(0)).is_some()).count(), 10);
     }
 }
