@@ -65,30 +65,74 @@ impl Claims {
 
     /// Lets go; a connection that waits becomes the holder. False where another already is.
     pub(super) fn release(&self, id: &ByteString, conn: ConnId) -> bool {
-        let Some(mut holder) = self.holders.get_mut(id) else { return true };
-        if holder.conn != conn {
-            if holder.next.as_ref().is_some_and(|next| next.conn == conn) {
-                holder.next = None;
+        loop {
+            let Some(mut holder) = self.holders.get_mut(id) else { return true };
+            if holder.conn != conn {
+                if holder.next.as_ref().is_some_and(|next| next.conn == conn) {
+                    holder.next = None;
+                }
+                return false;
             }
-            return false;
-        }
-        match holder.next.take() {
-            Some(next) => {
+            if let Some(next) = holder.next.take() {
                 *holder = Holder::new(&next);
                 drop(holder);
                 next.push(CoreEvent::Claimed);
+                return true;
             }
-            None => {
-                drop(holder);
-                self.holders.remove_if(id, |_, holder| holder.conn == conn && holder.next.is_none());
+            drop(holder);
+            // A newcomer may have come in between: it would wait for nobody.
+            let is_free = |_: &ByteString, holder: &Holder| holder.conn == conn && holder.next.is_none();
+            if self.holders.remove_if(id, is_free).is_some() {
+                return true;
             }
         }
-        true
     }
 }
 
 impl Holder {
     fn new(outbox: &Arc<Outbox>) -> Self {
         Self { conn: outbox.conn, outbox: Arc::clone(outbox), next: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Claims as a connection does, and waits as long as it has to. False where nobody lets go.
+    fn hold(claims: &Claims, id: &ByteString, outbox: &Arc<Outbox>) -> bool {
+        if claims.claim(id, outbox) == Claim::Granted {
+            return true;
+        }
+        let mut events = VecDeque::new();
+        for _ in 0..10_000_000 {
+            outbox.take(&mut events);
+            if events.drain(..).any(|event| matches!(event, CoreEvent::Claimed)) {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
+    }
+
+    #[test]
+    fn who_comes_while_another_goes_does_not_wait_for_nobody() {
+        let claims = Claims::default();
+        let id = ByteString::from_static("same");
+        std::thread::scope(|scope| {
+            for of in 0..2 {
+                let (claims, id) = (&claims, &id);
+                scope.spawn(move || {
+                    for n in 0..20_000 {
+                        let outbox = Outbox::new(ConnId(2 * n + of));
+                        assert!(hold(claims, id, &outbox), "{n} waits for nobody");
+                        assert!(claims.release(id, outbox.conn));
+                    }
+                });
+            }
+        });
+        assert!(claims.holders.is_empty());
     }
 }

@@ -178,6 +178,7 @@ impl Drive {
         }
         if self.session.deadline().is_some_and(|deadline| deadline <= now) {
             self.session.on_deadline(&mut self.port)?;
+            self.retry();
         }
         if self.login_by <= now && !self.session.is_open() {
             return Err(Close::TimedOut("no login within the time allowed").into());

@@ -154,3 +154,19 @@ fn proved_anew_while_messages_go_on() {
         }
     }
 }
+
+#[test]
+fn another_method_or_another_turn_is_a_protocol_error() {
+    let users = Users::new(&[("ada", "pencil")]);
+    let broker = users.broker();
+    let first = Scram::new("ada", "pencil").first();
+    let mut other = auth(0x19, &first);
+    let at = other.windows(METHOD.len()).position(|part| part == METHOD.as_bytes()).unwrap();
+    other[at..at + METHOD.len()].copy_from_slice(b"SCRAM-SHA-512");
+    for (n, wrong) in [other, auth(0x18, &first), auth(0x00, &first)].iter().enumerate() {
+        let mut client = login(&broker, &format!("c{n}"), "ada", "pencil").ok().unwrap();
+        client.write(wrong);
+        let last = client.closed();
+        assert_eq!((last.len(), last[0].kind, last[0].body[0]), (1, 14, 0x82), "{last:02x?}");
+    }
+}

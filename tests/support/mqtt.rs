@@ -362,6 +362,11 @@ impl Mqtt {
         self.held.pop_front()
     }
 
+    /// Whether a message has come while something else was waited for.
+    pub(crate) fn has_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Whether the broker has closed, or does so in that time. What it says is thrown away.
     pub(crate) fn is_closed_within(&mut self, patience: Duration) -> bool {
         self.stream.set_read_timeout(Some(patience)).unwrap();

@@ -86,7 +86,8 @@ errors! {
     DuplicateProperty = PROTOCOL_ERROR, "section 2.2.2.2", "property is there twice";
     PropertyValue = PROTOCOL_ERROR, "section 2.2.2.2", "value of a property is out of its range";
     TopicAliasZero = TOPIC_ALIAS_INVALID, "MQTT-3.3.2-8", "topic alias is zero";
-    TopicAliasUnknown = TOPIC_ALIAS_INVALID, "MQTT-3.3.2-9", "topic alias is above the maximum or was never set";
+    TopicAliasTooLarge = TOPIC_ALIAS_INVALID, "MQTT-3.3.2-9", "topic alias is above the maximum";
+    TopicAliasUnknown = PROTOCOL_ERROR, "section 3.3.4", "topic alias stands for no topic yet";
     ResponseTopicWildcard = PROTOCOL_ERROR, "MQTT-3.3.2-14", "response topic is empty or contains a wildcard";
     SubscriptionIdFromClient = PROTOCOL_ERROR, "MQTT-3.3.4-6", "subscription identifier in a PUBLISH from a client";
     SessionExpiryFromServer = PROTOCOL_ERROR, "MQTT-3.14.2-2", "session expiry interval in a DISCONNECT from a server";

@@ -122,6 +122,10 @@ impl Open {
             port.count(Cause::ExpiredOnTheWay);
             return true;
         }
+        let address = chunk.addresses.get(usize::from(item.address));
+        if item.qos.is_persistent() && address.is_some_and(|address| self.comes_queued(address)) {
+            return true;
+        }
         let qos = item.qos.min(plan.qos);
         let id = match self.packet_id(qos) {
             Ok(id) => id,
@@ -133,7 +137,7 @@ impl Open {
             send_patched(chunk, item, retain, id, port);
             return true;
         }
-        let Some(address) = chunk.addresses.get(usize::from(item.address)) else { return true };
+        let Some(address) = address else { return true };
         let outgoing = Outgoing {
             address,
             tag: item.tag,

@@ -9,6 +9,7 @@ mod flights;
 mod limits;
 mod options;
 mod outbound_alias;
+mod overlap;
 mod parting;
 mod publish;
 mod queue;

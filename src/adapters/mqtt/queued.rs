@@ -338,12 +338,15 @@ impl Open {
             }
             return;
         }
-        let flights = self.flights.of(QUEUE_SUB).into_iter();
+        let flights = self.flights.of(QUEUE_SUB);
+        // What the client was sent is finished with it, even if it expires meanwhile (4.3.3).
+        let sent = flights.iter().map(|(_, flight)| flight.tag).max().unwrap_or(0);
+        let flights = flights.into_iter();
         let flights = flights.filter(|(_, flight)| !flight.received && !flight.kept);
         let flights = flights.map(|(id, flight)| (key(FLIGHT_KEY, id), id_bytes(flight.message))).collect();
         port.flush(Bytes::new());
         if let Some(consumer) = consumer {
-            port.cancel(&consumer, 0);
+            port.cancel(&consumer, sent);
         }
         self.end_after(&queue, flights, port);
     }

@@ -101,7 +101,8 @@ impl Queue {
 
     /// Takes a consumer away; everything it holds unsettled returns to its place. Deliveries up to the
     /// tag `handled` count as failed (0: none, [`u64::MAX`]: all), later ones were never handled and
-    /// don't count. Staged deliveries wait for their transaction. False where it is unknown.
+    /// don't count. Of a consumer that does not count they no longer expire: its client goes on with what
+    /// it has begun, when it is back (MQTT 5, 4.3.3). Staged deliveries wait for their transaction. False where it is unknown.
     pub fn detach(&mut self, key: ConsumerKey, handled: u64, now: Millis, fx: &mut Effects) -> bool {
         self.forget_locks(key, Tags::UpTo(u64::MAX));
         let Some(consumer) = self.roster.detach(key) else { return false };
@@ -113,7 +114,10 @@ impl Queue {
         let (count_deliveries, by) = (consumer.count_deliveries, Some(consumer.who));
         self.in_flight -= consumer.in_flight.len();
         // The latest first: each of the others then belongs in front of the one before.
-        for (tag, staged, entry) in consumer.in_flight.into_all().rev() {
+        for (tag, staged, mut entry) in consumer.in_flight.into_all().rev() {
+            if !count_deliveries && tag <= handled {
+                entry.expires = Millis::NEVER;
+            }
             if staged {
                 self.orphans.insert(entry.order, Orphan { entry, count: count_deliveries, by: by.clone() });
             } else {

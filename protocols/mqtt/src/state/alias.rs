@@ -21,7 +21,7 @@ impl<T> InboundAliases<T> {
     /// Sets or replaces an alias.
     ///
     /// # Errors
-    /// [`Error::TopicAliasZero`], and [`Error::TopicAliasUnknown`] above the maximum (MQTT-3.3.2-9).
+    /// [`Error::TopicAliasZero`], and [`Error::TopicAliasTooLarge`] above the maximum (MQTT-3.3.2-9).
     pub fn set(&mut self, alias: u16, topic: T) -> Result<(), Error> {
         let at = self.index(alias)?;
         if at >= self.topics.len() {
@@ -36,7 +36,7 @@ impl<T> InboundAliases<T> {
     /// The topic of an alias.
     ///
     /// # Errors
-    /// [`Error::TopicAliasUnknown`] if it was never set or is above the maximum.
+    /// [`Error::TopicAliasUnknown`] if it was never set (3.3.4), and those of [`InboundAliases::set`].
     #[inline]
     pub fn get(&self, alias: u16) -> Result<&T, Error> {
         let at = self.index(alias)?;
@@ -46,7 +46,7 @@ impl<T> InboundAliases<T> {
     fn index(&self, alias: u16) -> Result<usize, Error> {
         match alias.checked_sub(1) {
             None => Err(Error::TopicAliasZero),
-            Some(_) if alias > self.maximum => Err(Error::TopicAliasUnknown),
+            Some(_) if alias > self.maximum => Err(Error::TopicAliasTooLarge),
             Some(at) => Ok(usize::from(at)),
         }
     }
@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn mqtt_3_3_2_9_alias_above_the_maximum() {
         let mut aliases = InboundAliases::new(2);
-        assert_eq!(aliases.set(3, "a"), Err(Error::TopicAliasUnknown));
+        assert_eq!(aliases.set(3, "a"), Err(Error::TopicAliasTooLarge));
         assert_eq!(aliases.set(0, "a"), Err(Error::TopicAliasZero));
-        assert_eq!(InboundAliases::new(0).set(1, "a"), Err(Error::TopicAliasUnknown));
+        assert_eq!(InboundAliases::new(0).set(1, "a"), Err(Error::TopicAliasTooLarge));
         aliases.set(2, "a").unwrap();
         assert_eq!(aliases.get(2), Ok(&"a"));
         assert_eq!(aliases.get(1), Err(Error::TopicAliasUnknown));

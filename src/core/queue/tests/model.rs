@@ -125,6 +125,9 @@ impl Model {
         self.ring.retain(|&other| other != n);
         let count = self.members[n].counts;
         for (order, tag, staged) in self.held_by(n) {
+            if !count && tag <= handled {
+                self.item(order).expires = u64::MAX;
+            }
             if staged {
                 self.item(order).place = Place::Orphan { count };
             } else {

@@ -1,0 +1,3 @@
+//! The clauses of the protocols, each against the running broker.
+
+mod mqtt;
