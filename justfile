@@ -35,3 +35,7 @@ peers *arguments:
 # The load program alone
 load *arguments:
     cargo run --release -p wharfmq-load -- {{arguments}}
+
+# Fuzz targets, each for so many seconds
+fuzz seconds="60" *targets:
+    tests/fuzz/run {{seconds}} {{targets}}

@@ -3,11 +3,13 @@
 
 pub mod convert;
 pub mod destination;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod mqtt;
 mod routes;
 pub mod stomp;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 use std::fmt;
 

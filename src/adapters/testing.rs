@@ -1,4 +1,7 @@
-//! A client without a socket, for tests: bytes in, bytes out, on a real broker over a log in memory.
+//! A client without a socket, for tests and fuzz targets: bytes in, bytes out, on a real broker over a log in
+//! memory.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -9,8 +12,12 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use wharfmq_base::Millis;
 use wharfmq_core::Settings;
+use wharfmq_core::record::Class;
+#[cfg(test)]
 use wharfmq_store::sim::SimDisk;
-use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog};
+#[cfg(test)]
+use wharfmq_store::{Journal, JournalOptions};
+use wharfmq_store::{Log, MemoryLog};
 
 use super::{Close, Closed, Progress, Session, convert};
 use crate::broker::{Broker, Now, Options, Peer, Port, SLICES_MAX, Topology, TxLimits};
@@ -19,29 +26,40 @@ use crate::broker::{Broker, Now, Options, Peer, Port, SLICES_MAX, Topology, TxLi
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A broker whose clock the test turns.
-pub(crate) struct TestBroker {
-    pub(crate) broker: Arc<Broker>,
+pub struct TestBroker {
+    /// The broker itself.
+    pub broker: Arc<Broker>,
     wall: Arc<AtomicU64>,
 }
 
-impl TestBroker {
-    pub(crate) fn new() -> Self {
+impl Default for TestBroker {
+    fn default() -> Self {
         Self::with(Settings::default())
     }
+}
 
-    pub(crate) fn with(settings: Settings) -> Self {
+impl TestBroker {
+    /// One with the settings that nobody has changed.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One with these settings of destinations.
+    pub fn with(settings: Settings) -> Self {
         let topology = Topology { virtual_topics: true, ..Topology::default() };
         Self::on(Arc::new(MemoryLog::new()), settings, topology)
     }
 
     /// A broker over what a disk holds. It is left behind, not stopped: as if the power had gone.
+    #[cfg(test)]
     pub(crate) fn on_disk(disk: &SimDisk) -> Self {
         let options = JournalOptions { disk_free_min: 0, ..JournalOptions::new("/simulated") };
         let journal = Journal::open_on(Arc::new(disk.clone()), options).unwrap();
         Self::on(Arc::new(journal), Settings::default(), Topology::default())
     }
 
-    pub(crate) fn on(log: Arc<dyn Log>, settings: Settings, topology: Topology) -> Self {
+    /// One over any log.
+    pub fn on(log: Arc<dyn Log>, settings: Settings, topology: Topology) -> Self {
         let wall = Arc::new(AtomicU64::new(1_000_000));
         let read = Arc::clone(&wall);
         let clock = Arc::new(move || now(read.load(Ordering::Relaxed)));
@@ -58,23 +76,37 @@ impl TestBroker {
         Self { broker, wall }
     }
 
-    pub(crate) fn advance(&self, by: Millis) {
+    /// Turns the clock forward.
+    pub fn advance(&self, by: Millis) {
         self.wall.fetch_add(by.0, Ordering::Relaxed);
         self.broker.clock_moved();
     }
 
-    pub(crate) fn now(&self) -> Now {
+    /// What the clock says.
+    pub fn now(&self) -> Now {
         now(self.wall.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn client(&self, session: impl Session + 'static) -> TestClient {
+    /// A new connection.
+    pub fn client(&self, session: impl Session + 'static) -> TestClient {
         let addr = ([127, 0, 0, 1], 1).into();
         self.client_of(Peer { addr, listener: "test", certificate: None, anonymous: true }, session)
     }
 
-    pub(crate) fn client_of(&self, peer: Peer, session: impl Session + 'static) -> TestClient {
+    /// A new connection of somebody.
+    pub fn client_of(&self, peer: Peer, session: impl Session + 'static) -> TestClient {
         let port = Port::new(Arc::clone(&self.broker), self.broker.next_conn(), Arc::new(peer), self.now());
         TestClient { session: Box::new(session), port, input: BytesMut::new(), closed: None }
+    }
+
+    /// Sessions that are kept.
+    pub fn sessions(&self) -> usize {
+        self.broker.queues().all().iter().filter(|cell| cell.class == Class::Session).count()
+    }
+
+    /// Ends the broker's threads; dropped without, a broker leaves them to end by themselves.
+    pub fn stop(&self) {
+        self.broker.stop().unwrap();
     }
 }
 
@@ -94,27 +126,31 @@ fn now(wall: u64) -> Now {
 }
 
 /// One connection.
-pub(crate) struct TestClient {
-    pub(crate) session: Box<dyn Session>,
-    pub(crate) port: Port,
+pub struct TestClient {
+    /// The adapter's side of it.
+    pub session: Box<dyn Session>,
+    /// Its way into the broker.
+    pub port: Port,
     input: BytesMut,
-    pub(crate) closed: Option<Close>,
+    /// Why the session has ended the connection, once it has.
+    pub closed: Option<Close>,
 }
 
 impl TestClient {
     /// Adds to what the next turn reads.
+    #[cfg(test)]
     pub(crate) fn send_more(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
     }
 
     /// Sends bytes and answers what comes back at once.
-    pub(crate) fn send(&mut self, on: &TestBroker, bytes: &[u8]) -> Vec<u8> {
+    pub fn send(&mut self, on: &TestBroker, bytes: &[u8]) -> Vec<u8> {
         self.input.extend_from_slice(bytes);
         self.turn(on)
     }
 
     /// Lets the connection do what there is to do; answers what it wrote.
-    pub(crate) fn turn(&mut self, on: &TestBroker) -> Vec<u8> {
+    pub fn turn(&mut self, on: &TestBroker) -> Vec<u8> {
         self.port.now = on.now();
         for _ in 0..64 {
             if self.closed.is_some() {
@@ -162,7 +198,7 @@ impl TestClient {
     }
 
     /// Turns until `enough` is satisfied with all that was written meanwhile.
-    pub(crate) fn wait(&mut self, on: &TestBroker, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    pub fn wait(&mut self, on: &TestBroker, enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let mut all = self.turn(on);
         let start = Instant::now();
         while !enough(&all) {
@@ -173,7 +209,8 @@ impl TestClient {
         all
     }
 
-    pub(crate) fn close(&mut self, how: Closed) {
+    /// Ends the connection.
+    pub fn close(&mut self, how: Closed) {
         self.session.on_closed(how, &mut self.port);
         self.port.close();
     }

@@ -132,6 +132,10 @@ impl Port {
     pub fn bind(&mut self, queue: &Arc<QueueCell>, binding: Binding) -> Result<bool, Refused> {
         self.may_subscribe(&binding.pattern)?;
         let known = self.broker.bind(queue, binding)?;
+        if self.broker.queues.get(queue.id).is_none() {
+            // Deleted meanwhile, as by whoever took the session over: nobody else would take this back.
+            self.broker.forget_bindings(queue);
+        }
         self.appended_until_now();
         Ok(known)
     }
@@ -323,9 +327,9 @@ impl Broker {
 
     /// Takes a queue out of all tables; the log knows.
     pub(super) fn forget_queue(&self, queue: &QueueCell) {
-        for binding in self.bindings.forget(queue.id) {
-            self.router.unbind(&binding.pattern, queue.id);
-        }
+        // First, so that whoever binds it now sees that it is gone.
+        self.queues.remove(queue);
+        self.forget_bindings(queue);
         if matches!(queue.class, Class::Queue | Class::Temporary) {
             self.router.undefine_queue(&queue.name);
             self.unbind_virtual(queue);
@@ -334,8 +338,13 @@ impl Broker {
             self.histories.forget(&queue.name);
         }
         self.states.forget(queue.id);
-        self.queues.remove(queue);
         self.threads.forget(queue);
+    }
+
+    fn forget_bindings(&self, queue: &QueueCell) {
+        for binding in self.bindings.forget(queue.id) {
+            self.router.unbind(&binding.pattern, queue.id);
+        }
     }
 
     /// Gives up everything a deleted queue held, a little under each hold of its lock.

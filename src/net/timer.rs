@@ -1,9 +1,10 @@
 //! One timer a connection, moved only when it has to ring earlier.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Context;
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep};
 use wharfmq_base::Millis;
 
@@ -43,8 +44,36 @@ impl Timer {
             }
             none => none.insert(Box::pin(tokio::time::sleep_until(until))),
         };
-        if sleep.as_mut().poll(cx).is_ready() {
+        // Without a budget: a task that has used up its own would have the sleep answer that it is pending
+        // without anybody to wake, and it is not asked again before it is to be moved.
+        if pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             cx.waker().wake_by_ref();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use tokio::task::coop::consume_budget;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rings_for_a_task_that_has_used_up_its_budget() {
+        let mut timer = Timer::new();
+        let mut armed = false;
+        let rings = poll_fn(|cx| {
+            if timer.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed()) {
+                return Poll::Ready(());
+            }
+            while !armed && pin!(consume_budget()).poll(cx).is_ready() {}
+            armed = true;
+            timer.arm(Millis(500), Millis(0), cx);
+            Poll::Pending
+        });
+        tokio::time::timeout(Duration::from_secs(5), rings).await.unwrap();
     }
 }

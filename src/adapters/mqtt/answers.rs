@@ -84,7 +84,8 @@ impl Open {
 
     /// [`Open::say_goodbye`] with any texts.
     pub(super) fn part(&mut self, reason: Reason, texts: &[(PropertyId, &str)], port: &mut Port) {
-        if !self.version.is_v5() || std::mem::replace(&mut self.parted, true) {
+        // To one that has no CONNACK yet nothing is said either (MQTT-3.14.0-1).
+        if !self.version.is_v5() || !self.answered || std::mem::replace(&mut self.parted, true) {
             return;
         }
         let packet = fitting(self.client_max_packet, texts, |out, properties| {

@@ -1,6 +1,7 @@
 mod aliases;
 mod auth;
 mod bounds;
+mod early;
 mod flow;
 mod kit;
 mod offers;

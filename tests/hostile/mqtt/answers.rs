@@ -1,9 +1,9 @@
-//! MQTT peers that break the rules.
+//! What the broker says to peers that break the rules, in every version.
 
 use std::io::Write;
 use std::time::Duration;
 
-use super::{Bystanders, LOGIN_TIMEOUT, broker};
+use crate::hostile::{Bystanders, LOGIN_TIMEOUT, broker};
 use crate::support::mqtt::{Options, Packet, V5, V31, V311, packet, string};
 use crate::support::{Broker, Mqtt, Setup};
 
