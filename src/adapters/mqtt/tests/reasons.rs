@@ -24,7 +24,7 @@ fn every_end_has_its_code() {
         (vec![0x32, 6, 0, 1, b'a', 0, 0, 0], Reason::PROTOCOL_ERROR),
         (vec![0x30, 7, 0, 1, b'a', 3, 0x23, 0, 0], Reason::TOPIC_ALIAS_INVALID),
         (at_most_once("a", &alias(65)), Reason::TOPIC_ALIAS_INVALID),
-        (at_most_once("", &alias(1)), Reason::TOPIC_ALIAS_INVALID),
+        (at_most_once("", &alias(1)), Reason::PROTOCOL_ERROR),
         (at_most_once("a/#", &[]), Reason::TOPIC_NAME_INVALID),
         (vec![0x30, 4, 0, 1, 0xFF, 0], Reason::MALFORMED_PACKET),
         (vec![0xE0, 7, 0, 5, 0x11, 0, 0, 0, 1], Reason::PROTOCOL_ERROR),

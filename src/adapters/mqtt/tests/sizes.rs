@@ -129,7 +129,7 @@ fn a_refusal_gives_the_place_in_the_window_back() {
 }
 
 #[test]
-fn what_was_in_flight_and_expired_takes_no_place() {
+fn what_was_in_flight_and_expired_is_finished_and_takes_no_place() {
     for retained in [false, true] {
         let on = TestBroker::new();
         let properties = [
@@ -148,6 +148,11 @@ fn what_was_in_flight_and_expired_takes_no_place() {
         to.lose();
         on.advance(Millis(2_000));
         let mut to = knock().enter(&on);
+        let out = to.turn(&on);
+        let again = to.published(&out);
+        assert!(again.len() == 1 && again[0].dup && again[0].payload == b"short", "{again:?}");
+        let id = again[0].packet_id.unwrap();
+        to.ack(&on, AckKind::Puback, id);
         if retained {
             let out = to.subscribe(&on, "r", Qos::AtLeastOnce);
             let got = to.published(&out);
