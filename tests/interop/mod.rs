@@ -1,5 +1,6 @@
 //! The clients that users have, against the running program.
 
+mod features;
 mod mosquitto;
 mod scripts;
 mod statistics;

@@ -28,13 +28,16 @@ class Client:
         keep_alive=60,
         transport="tcp",
         ca=None,
+        certificate=(None, None),
+        manual_ack=False,
         **connect,
     ):
         options = {} if version == mqtt.MQTTv5 else {"clean_session": clean}
         options["transport"] = transport
         self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, name, protocol=version, **options)
         if ca is not None:
-            self.client.tls_set(ca)
+            self.client.tls_set(ca, *certificate)
+        self.client.manual_ack_set(manual_ack)
         self.version = version
         self.messages, self.connected, self.lost = Box(), Box(), Box()
         self.subscribed, self.published = Box(), Box()

@@ -1,4 +1,4 @@
-//! The real clients that users have: mosquitto_pub and mosquitto_sub, and scripts over stomp.py and paho-mqtt.
+//! The real clients that users have: mosquitto_pub and mosquitto_sub, and scripts over other clients.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn spawn(mut command: Command) -> Self {
+    fn spawn(command: &mut Command) -> Self {
         let name = format!("{command:?}");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}; {INSTALL}"));
@@ -127,6 +127,11 @@ pub(crate) fn mosquitto(program: &str, address: SocketAddr, arguments: &str) -> 
     let mut command = Command::new(program);
     command.args(["-h", &address.ip().to_string(), "-p", &address.port().to_string()]);
     command.args(arguments.split_whitespace().map(|argument| argument.replace('_', " ")));
+    Client::spawn(&mut command)
+}
+
+/// Any other program.
+pub(crate) fn run(command: &mut Command) -> Client {
     Client::spawn(command)
 }
 
@@ -143,7 +148,7 @@ pub(crate) fn subscribe(address: SocketAddr, arguments: &str) -> Client {
     command.args(["-oL", "mosquitto_sub", "-d"]);
     command.args(["-h", &address.ip().to_string(), "-p", &address.port().to_string()]);
     command.args(arguments.split_whitespace().map(|argument| argument.replace('_', " ")));
-    let mut client = Client::spawn(command);
+    let mut client = Client::spawn(&mut command);
     client.wait_line("Subscribed");
     client
 }
@@ -169,7 +174,7 @@ pub(crate) fn script(name: &str, broker: &Broker, arguments: &[&str]) -> Client 
     let mut command = Command::new(python);
     command.arg("-u").arg(root.join("tests/interop").join(name));
     command.args([broker.mqtt().port().to_string(), broker.stomp().port().to_string()]).args(arguments);
-    Client::spawn(command)
+    Client::spawn(&mut command)
 }
 
 /// Runs a whole script, which must succeed.
