@@ -8,6 +8,7 @@
 mod damage;
 mod dead;
 mod dedup;
+mod devices;
 mod groups;
 mod later;
 mod ledger;

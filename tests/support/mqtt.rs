@@ -78,7 +78,8 @@ impl Options {
         options
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// CONNECT as bytes.
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut body = string(if self.version == V31 { "MQIsdp" } else { "MQTT" });
         let will = self.will.as_ref().map_or(0, |(_, _, qos)| 0x04 | qos << 3);
         body.extend([self.version, u8::from(self.clean) << 1 | will]);
@@ -382,15 +383,7 @@ impl Mqtt {
     }
 
     fn parse(&mut self) -> Option<Packet> {
-        let first = *self.input.first()?;
-        let (length, width) = read_var_int(&self.input[1..])?;
-        let end = 1 + width + length;
-        if self.input.len() < end {
-            return None;
-        }
-        let body = self.input[1 + width..end].to_vec();
-        self.input.drain(..end);
-        Some(Packet { kind: first >> 4, flags: first & 0x0F, body })
+        split_packet(&mut self.input)
     }
 
     /// Reads a PUBLISH.
@@ -421,6 +414,19 @@ impl Mqtt {
             properties,
         }
     }
+}
+
+/// Takes the first packet out of what has come, if it is whole.
+pub(crate) fn split_packet(input: &mut Vec<u8>) -> Option<Packet> {
+    let first = *input.first()?;
+    let (length, width) = read_var_int(&input[1..])?;
+    let end = 1 + width + length;
+    if input.len() < end {
+        return None;
+    }
+    let body = input[1 + width..end].to_vec();
+    input.drain(..end);
+    Some(Packet { kind: first >> 4, flags: first & 0x0F, body })
 }
 
 /// A packet of this first byte and body.
