@@ -30,6 +30,7 @@ class Client:
         ca=None,
         certificate=(None, None),
         manual_ack=False,
+        login=None,
         **connect,
     ):
         options = {} if version == mqtt.MQTTv5 else {"clean_session": clean}
@@ -38,6 +39,8 @@ class Client:
         if ca is not None:
             self.client.tls_set(ca, *certificate)
         self.client.manual_ack_set(manual_ack)
+        if login is not None:
+            self.client.username_pw_set(*login)
         self.version = version
         self.messages, self.connected, self.lost = Box(), Box(), Box()
         self.subscribed, self.published = Box(), Box()

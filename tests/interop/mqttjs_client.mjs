@@ -3,6 +3,7 @@
 // for each feature: {"feature": NAME, "ok": true} or with the error.
 
 import assert from 'node:assert/strict';
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -64,6 +65,7 @@ class Client {
     const version = options.protocolVersion ?? 5;
     const client = mqtt.connect(url, { clientId: id, reconnectPeriod: 0, protocolVersion: version, ...options });
     made.client = client;
+    if (options.onAuth) client.handleAuth = options.onAuth;
     const parser = mqttPacket.parser({ protocolVersion: version });
     parser.on('packet', (packet) => packet.cmd === 'publish' && made.wire.push(packet));
     client.stream.on('data', (bytes) => parser.parse(bytes));
@@ -118,6 +120,45 @@ class Client {
     this.client.stream.destroy();
     await this.lost.take('the end of the connection');
   }
+}
+
+/** The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677). */
+class Scram {
+  nonce = randomBytes(18).toString('base64');
+  done = new Box();
+
+  constructor(user, password) {
+    this.bare = `n=${user},r=${this.nonce}`;
+    this.password = password;
+  }
+
+  properties(data) {
+    return { authenticationMethod: 'SCRAM-SHA-256', authenticationData: Buffer.from(data) };
+  }
+
+  first() {
+    return this.properties(`n,,${this.bare}`);
+  }
+
+  onAuth = (packet, answer) => {
+    const said = packet.properties.authenticationData.toString();
+    if (packet.reasonCode === 0) {
+      this.done.put(said);
+      return answer();
+    }
+    const [, nonce, salt, rounds] = /^r=([^,]*),s=([^,]*),i=(\d+)$/.exec(said);
+    assert.ok(nonce.startsWith(this.nonce));
+    const hmac = (key, text) => createHmac('sha256', key).update(text).digest();
+    const salted = pbkdf2Sync(this.password, Buffer.from(salt, 'base64'), Number(rounds), 32, 'sha256');
+    const key = hmac(salted, 'Client Key');
+    const last = `c=biws,r=${nonce}`;
+    const text = `${this.bare},${said},${last}`;
+    const signature = hmac(createHash('sha256').update(key).digest(), text);
+    const proof = Buffer.from(key.map((byte, n) => byte ^ signature[n]));
+    this.expected = `v=${hmac(hmac(salted, 'Server Key'), text).toString('base64')}`;
+    const properties = this.properties(`${last},p=${proof.toString('base64')}`);
+    return answer(null, { cmd: 'auth', reasonCode: 0x18, properties });
+  };
 }
 
 function plainUrl() {
@@ -558,6 +599,48 @@ const features = {
       }
     }
     await client.leave();
+  },
+
+  async queue(name) {
+    const where = `$queue/${name}`;
+    const [writer, first, second] = [await Client.open(`${name}-w`), await Client.open(`${name}-1`), await Client.open(`${name}-2`)];
+    for (let n = 0; n < 10; n += 1) await writer.publish(where, `${n}`);
+    // What waits comes to whoever is there, and each message to one.
+    await first.subscribe(where);
+    for (let n = 0; n < 10; n += 1) await first.expect(where, `${n}`, { qos: 1 });
+    await second.subscribe(where);
+    for (let n = 0; n < 10; n += 1) await writer.publish(where, `${n}`);
+    const got = [];
+    for (const reader of [first, second]) {
+      for (let n = 0; n < 5; n += 1) got.push(Number((await reader.messages.take()).payload));
+      await reader.messages.nothing();
+    }
+    assert.deepEqual(got.sort((a, b) => a - b), Array.from({ length: 10 }, (_, n) => n));
+    await leave(writer, first, second);
+  },
+
+  async password(name) {
+    const { user: username, password } = settings;
+    for (const [protocolVersion, code] of [[4, 4], [5, 0x86]]) {
+      const id = `${name}-${protocolVersion}`;
+      await toItself(await Client.open(id, { protocolVersion, username, password }), id);
+      const wrong = Client.open(id, { protocolVersion, username, password: 'wrong' });
+      await assert.rejects(wrong, (error) => error.code === code);
+    }
+  },
+
+  async scram(name) {
+    const open = (scram) => Client.open(name, { onAuth: scram.onAuth, properties: scram.first() });
+    const scram = new Scram(settings.user, settings.password);
+    const client = await open(scram);
+    assert.equal(client.connack.properties.authenticationData.toString(), scram.expected, 'the proof of the broker');
+    // Once more while connected.
+    const again = new Scram(settings.user, settings.password);
+    client.client.handleAuth = again.onAuth;
+    client.client._sendPacket({ cmd: 'auth', reasonCode: 0x19, properties: again.first() });
+    assert.equal(await again.done.take('the end of the re-authentication'), again.expected);
+    await toItself(client, name);
+    await assert.rejects(open(new Scram(settings.user, 'wrong')), (error) => error.code === 0x87);
   },
 
   async keep_alive(name) {

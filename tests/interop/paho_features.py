@@ -468,6 +468,37 @@ def no_subscribers(name):
     client.leave()
 
 
+def queue(name):
+    where = f"$queue/{name}"
+    writer, first, second = (open_client(f"{name}-{n}") for n in range(3))
+    for n in range(10):
+        writer.publish(where, str(n))
+    # What waits comes to whoever is there, and each message to one.
+    first.subscribe(where)
+    for n in range(10):
+        expect(first, where, str(n), qos=1)
+    second.subscribe(where)
+    for n in range(10):
+        writer.publish(where, str(n))
+    came = [int(client.take().payload) for client in [first, second] for _ in range(5)]
+    same(sorted(came), list(range(10)))
+    for client in [first, second]:
+        client.messages.nothing()
+    leave(writer, first, second)
+
+
+def password(name):
+    login = (SETTINGS["user"], SETTINGS["password"])
+    for number in [mqtt.MQTTv31, mqtt.MQTTv311, mqtt.MQTTv5]:
+        to_itself(open_client(f"{name}-{number}", version=number, login=login), f"{name}/{number}")
+        try:
+            open_client(f"{name}-{number}", version=number, login=(login[0], "wrong"))
+        except AssertionError as error:
+            assert "user name or password" in str(error), error
+        else:
+            raise AssertionError("a wrong password was taken")
+
+
 def keep_alive(name):
     client = open_client(name, keep_alive=1)
     pings = Box()

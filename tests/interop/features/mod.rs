@@ -7,6 +7,7 @@ mod mosquitto;
 mod rumqttc;
 mod scripts;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Broker, Setup};
@@ -50,6 +51,9 @@ const FEATURES: &[(&str, &str)] = &[
     ("utf8_topics", "topics in all of UTF-8"),
     ("no_subscribers", "reason 0x10, no matching subscribers"),
     ("refused_subscription", "reasons 0x87 and 0x8F of SUBACK"),
+    ("queue", "queues, `$queue/NAME`"),
+    ("password", "user name and password"),
+    ("scram", "SCRAM-SHA-256, anew while connected"),
     ("tls", "TLS"),
     ("tls_client_certificate", "TLS with a client certificate"),
     ("websocket", "WebSocket"),
@@ -86,11 +90,17 @@ fn columns() -> Vec<Column> {
     let column = |name, runs: &[&'static str], cannot| Column { name, runs: runs.to_vec(), cannot };
     vec![
         column("mosquitto", mosquitto::RUNS, mosquitto::CANNOT),
-        column("paho", scripts::PAHO, &[]),
-        column("MQTT.js", scripts::MQTT_JS, &[]),
+        column("paho", &all_but(scripts::PAHO_CANNOT), scripts::PAHO_CANNOT),
+        column("MQTT.js", &all_but(scripts::MQTT_JS_CANNOT), scripts::MQTT_JS_CANNOT),
         column("rumqttc, v4", rumqttc::v4::RUNS, rumqttc::v4::CANNOT),
         column("rumqttc, v5", rumqttc::v5::RUNS, rumqttc::v5::CANNOT),
     ]
+}
+
+/// What a script is to do.
+fn all_but(cannot: &[(&str, &str)]) -> Vec<&'static str> {
+    let names = FEATURES.iter().map(|(feature, _)| *feature);
+    names.filter(|feature| cannot.iter().all(|(not, _)| not != feature)).collect()
 }
 
 #[test]
@@ -107,7 +117,7 @@ fn every_client_has_an_answer_to_every_feature() {
 
 #[test]
 fn the_documents_have_the_matrix() {
-    let docs = std::fs::read_to_string(root().join("docs/mqtt.md")).unwrap();
+    let docs = fs::read_to_string(root().join("docs/mqtt.md")).unwrap();
     let table = table();
     assert!(docs.contains(&table), "docs/mqtt.md is to hold this:\n{table}");
 }
@@ -133,6 +143,14 @@ fn certificate(file: &str) -> PathBuf {
     root().join("certs-dev").join(file)
 }
 
+/// Who may log in, and with what. Others come in without a name.
+const USER: (&str, &str) = ("ada", "pencil");
+
+const USERS: &str = concat!(
+    "[user.ada]\npassword = \"SCRAM-SHA-256$4096:aAMll/ogANDGOvlHE+u/+w==$+md5lmLruVfs2S61",
+    "EQmqNQEeyN7K9YinUh4ZPY/Qig8=:Noa1OHi2o5S8qbqneP6C3DRAqf/C2UBMpAt6Su3qQO4=\"\n",
+);
+
 /// A broker with all ways in. `auto` takes none but TLS clients that show a certificate.
 fn broker() -> Broker {
     let profile = |name: &str, more: &str| {
@@ -140,8 +158,12 @@ fn broker() -> Broker {
         format!("[tls.{name}]\ncertificate = {chain:?}\nkey = {key:?}\n{more}\n")
     };
     let strict = format!("client_ca = {:?}\nclient_auth = \"required\"", certificate("ca.pem"));
-    Setup::new()
-        .config(&(profile("default", "") + &profile("devices", &strict)))
+    let setup = Setup::new();
+    let users = setup.data_dir().with_file_name("users.toml");
+    fs::write(&users, USERS).unwrap();
+    let users = format!("[security]\nusers_file = {users:?}\n");
+    setup
+        .config(&(users + &profile("default", "") + &profile("devices", &strict)))
         .listen("mqtts://127.0.0.1:0")
         .listen("auto://127.0.0.1:0?tls=devices")
         .listen("ws://127.0.0.1:0")

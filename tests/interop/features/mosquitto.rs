@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{broker, certificate, filling, rows};
+use super::{USER, broker, certificate, filling, rows};
 use crate::support::clients::{Client, mosquitto, publish, subscribe};
 use crate::support::wait::QUIET;
 use crate::support::{Broker, PATIENCE};
@@ -42,6 +42,8 @@ rows! {
     utf8_topics
     no_subscribers
     refused_subscription
+    queue
+    password
     tls
     tls_client_certificate
 }
@@ -50,7 +52,8 @@ rows! {
 pub(super) const CANNOT: &[(&str, &str)] = &[
     ("retain_handling", "no option for it"),
     ("no_local", "no program both publishes and subscribes to the same topic"),
-    ("topic_alias_to_client", "libmosquitto 2.0 does not remember the topics of aliases it receives"),
+    ("topic_alias_to_client", "libmosquitto 2.0 takes an alias without a topic for an error"),
+    ("scram", "libmosquitto 2.0 leaves AUTH to its caller, and the programs have no SCRAM"),
     ("websocket", "libmosquitto 2.0 has no WebSocket"),
     ("websocket_tls", "libmosquitto 2.0 has no WebSocket"),
 ];
@@ -453,6 +456,41 @@ fn refused_subscription() {
     sends(&broker, "-t x -m x -q 1");
     assert_eq!(reader.message(), "x:1:0:x");
     reader.done();
+}
+
+fn queue() {
+    let broker = broker();
+    for n in 0..2 {
+        sends(&broker, &format!("-t $queue/jobs -m {n} -q 2"));
+    }
+    // What waits comes to whoever is there, and each message to one.
+    let mut first = reads(&broker, "-t $queue/jobs -C 3");
+    let mut came = vec![first.message(), first.message()];
+    let mut second = reads(&broker, "-t $queue/jobs -C 1");
+    for n in 2..4 {
+        sends(&broker, &format!("-t $queue/jobs -m {n} -q 2"));
+    }
+    came.extend([first.message(), second.message()]);
+    came.sort_unstable();
+    assert_eq!(came, [0, 1, 2, 3].map(|n| format!("$queue/jobs:2:0:{n}")));
+    first.done();
+    second.done();
+}
+
+fn password() {
+    let broker = broker();
+    let (user, right) = USER;
+    for (version, refused) in [("mqttv31", 4), ("mqttv311", 4), ("mqttv5", 134)] {
+        let tries = |password: &str| {
+            let arguments = format!("-V {version} -d -t p -m x -q 1 -u {user} -P {password}");
+            mosquitto("mosquitto_pub", broker.mqtt(), &arguments).ended(PATIENCE)
+        };
+        let said = tries(right);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let said = tries("wrong");
+        assert_ne!(said.code, Some(0), "{said:?}");
+        assert!(said.out.contains(&format!("received CONNACK ({refused})")), "{said:?}");
+    }
 }
 
 /// Over TLS with that certificate, if any.

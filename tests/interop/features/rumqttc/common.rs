@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Link, Message, Way, message};
-use crate::interop::features::{broker, filling};
+use crate::interop::features::{USER, broker, filling};
 
 /// Talks to itself with every quality of service.
 async fn to_itself<L: Link>(mut client: L) {
@@ -233,6 +233,41 @@ pub(super) async fn utf8_topics<L: Link>() {
     client.subscribe("🚢/+/grüße", 1).await;
     client.publish("🚢/港/grüße", "здравствуйте 🌍", 1, false).await;
     assert_eq!(client.take().await, message("🚢/港/grüße", "здравствуйте 🌍", 1));
+}
+
+pub(super) async fn queue<L: Link>() {
+    let broker = broker();
+    let way = Way::tcp(&broker);
+    let mut writer: L = open("w", &way).await;
+    for n in 0..10 {
+        writer.publish("$queue/jobs", &n.to_string(), 1, false).await;
+    }
+    // What waits comes to whoever is there, and each message to one.
+    let mut first: L = open("1", &way).await;
+    first.subscribe("$queue/jobs", 1).await;
+    for n in 0..10 {
+        assert_eq!(first.take().await, message("$queue/jobs", &n.to_string(), 1));
+    }
+    let mut second: L = open("2", &way).await;
+    second.subscribe("$queue/jobs", 1).await;
+    let mut came = Vec::new();
+    for n in 0..10 {
+        writer.publish("$queue/jobs", &n.to_string(), 1, false).await;
+        let reader = if n % 2 == 0 { &mut first } else { &mut second };
+        came.push(reader.take().await.payload.parse::<u32>().unwrap());
+    }
+    came.sort_unstable();
+    assert_eq!(came, (0..10).collect::<Vec<_>>());
+    first.nothing().await;
+    second.nothing().await;
+}
+
+/// Logs in with the right password; gives what is said to a wrong one.
+pub(super) async fn password<L: Link>() -> String {
+    let broker = broker();
+    let way = |login| Way { login: Some(login), ..Way::tcp(&broker) };
+    to_itself::<L>(open("p", &way(USER)).await).await;
+    L::open("p", &way((USER.0, "wrong"))).await.err().unwrap()
 }
 
 /// Within, all goes well; whom the client does not trust it does not talk to.

@@ -42,6 +42,7 @@ struct Way {
     clean: bool,
     keep_alive: u64,
     will: Option<(String, String, bool)>,
+    login: Option<(&'static str, &'static str)>,
 }
 
 impl Way {
@@ -54,6 +55,7 @@ impl Way {
             clean: true,
             keep_alive: 60,
             will: None,
+            login: None,
         }
     }
 

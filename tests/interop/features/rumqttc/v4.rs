@@ -28,6 +28,8 @@ rows! {
     ten_megabytes
     empty_payload
     utf8_topics
+    queue
+    password
     tls
     tls_client_certificate
     websocket
@@ -56,6 +58,7 @@ pub(in crate::interop::features) const CANNOT: &[(&str, &str)] = &[
     ("maximum_packet_size", "MQTT 5"),
     ("no_subscribers", "MQTT 5"),
     ("refused_subscription", "MQTT 5"),
+    ("scram", "MQTT 5"),
 ];
 
 shared! { V4:
@@ -73,6 +76,7 @@ shared! { V4:
     ten_megabytes
     empty_payload
     utf8_topics
+    queue
     tls
     tls_client_certificate
     websocket
@@ -81,6 +85,13 @@ shared! { V4:
 
 fn version_3_1_1() {
     block_on(common::version::<V4>());
+}
+
+fn password() {
+    block_on(async {
+        let why = common::password::<V4>().await;
+        assert!(why.contains("BadUserNamePassword"), "{why}");
+    });
 }
 
 fn take_over() {
@@ -110,15 +121,16 @@ impl Link for V4 {
         options.set_transport(way.transport.clone());
         options.set_clean_session(way.clean).set_keep_alive(Duration::from_secs(way.keep_alive));
         options.set_max_packet_size(16 << 20, 16 << 20);
+        if let Some((user, password)) = way.login {
+            options.set_credentials(user, password);
+        }
         if let Some((topic, payload, retain)) = &way.will {
             options.set_last_will(LastWill::new(topic, payload.as_str(), QoS::AtLeastOnce, *retain));
         }
         let (client, mut events) = AsyncClient::new(options, 10);
-        let connack = loop {
-            match events.poll().await.map_err(|error| error.to_string())? {
-                Event::Incoming(Incoming::ConnAck(connack)) => break connack,
-                other => panic!("{other:?}"),
-            }
+        let connack = match events.poll().await.map_err(|error| error.to_string())? {
+            Event::Incoming(Incoming::ConnAck(connack)) => connack,
+            other => panic!("{other:?}"),
         };
         let ((message, messages), (answer, answers)) = (Inbox::new(), Inbox::new());
         let ((ping, pings), (end, over)) = (Inbox::new(), Inbox::new());

@@ -53,14 +53,19 @@ rows! {
     utf8_topics
     no_subscribers
     refused_subscription
+    queue
+    password
     tls
     tls_client_certificate
     websocket
     websocket_tls
 }
 
-pub(in crate::interop::features) const CANNOT: &[(&str, &str)] =
-    &[("version_3_1", "rumqttc speaks 3.1.1 and 5"), ("version_3_1_1", "the other client")];
+pub(in crate::interop::features) const CANNOT: &[(&str, &str)] = &[
+    ("version_3_1", "rumqttc speaks 3.1.1 and 5"),
+    ("version_3_1_1", "the other client"),
+    ("scram", "rumqttc 0.25 answers no AUTH"),
+];
 
 shared! { V5:
     qos_0
@@ -77,6 +82,7 @@ shared! { V5:
     ten_megabytes
     empty_payload
     utf8_topics
+    queue
     tls
     tls_client_certificate
     websocket
@@ -85,6 +91,13 @@ shared! { V5:
 
 fn version_5() {
     block_on(common::version::<V5>());
+}
+
+fn password() {
+    block_on(async {
+        let why = common::password::<V5>().await;
+        assert!(why.contains("BadUserNamePassword"), "{why}");
+    });
 }
 
 fn take_over() {
@@ -505,6 +518,9 @@ impl V5 {
         options.set_max_packet_size(Some(16 << 20));
         if way.keeps {
             options.set_session_expiry_interval(Some(3600));
+        }
+        if let Some((user, password)) = way.login {
+            options.set_credentials(user, password);
         }
         if let Some((topic, payload, retain)) = &way.will {
             options.set_last_will(LastWill::new(topic, payload.as_str(), QoS::AtLeastOnce, *retain, None));
