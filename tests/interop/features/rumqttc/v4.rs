@@ -101,7 +101,7 @@ fn take_over() {
 }
 
 fn keep_alive() {
-    block_on(common::keep_alive::<V4>(1));
+    block_on(common::keep_alive::<V4>(2));
 }
 
 struct V4 {
