@@ -35,7 +35,7 @@ fn a_hundred_thousand_pings() {
         let mut writer = client.stream.try_clone().unwrap();
         let write = thread::spawn(move || writer.write_all(&[0xC0, 0].repeat(100_000)).unwrap());
         for _ in 0..100_000 {
-            assert_eq!(client.expect(13).body, []);
+            assert!(client.expect(13).body.is_empty());
         }
         write.join().unwrap();
     });
