@@ -13,13 +13,14 @@ use smallvec::{SmallVec, smallvec};
 use wharfmq_base::{Location, Lsn, Millis};
 use wharfmq_core::record::{self, Class, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
-    Address, Admission, Arrival, Bound, Chosen, Chunk, CoreEvent, Entry, GroupId, Head, Item, Kind, Message,
-    MessageId, Notes, Order, Outbox, Qos, QueueCell, QueueId, limits,
+    Address, Admission, Arrival, Bound, Chosen, Chunk, Entry, GroupId, Head, Item, Kind, Message, MessageId,
+    Notes, Order, Outbox, Qos, QueueCell, QueueId, limits,
 };
 use wharfmq_store::{AppendError, Batch};
 
+use super::handover::HandOver;
 use super::identity::{First, Firsts};
-use super::parts::{Parts, each_chosen, parts};
+use super::parts::{each_chosen, parts};
 use super::settle::{EVERYWHERE, SettledInTx};
 use super::stage::{Extra, Stage, StagedRun, expiry};
 use super::{Broker, Cause, Now, Refused};
@@ -364,41 +365,27 @@ impl Broker {
         let Stage { items, runs, .. } = stage;
         let chunk = Arc::new(Chunk { raw, items, addresses, received: by.now.wall, first_id });
         let from = by.outbox.conn;
+        let mut hand = HandOver::new(self, &chunk, runs.len());
         for run in &runs {
             let chosen = run.route.chosen.as_deref();
             for target in &run.route.direct {
                 if chosen.is_some() && Chosen::covers(target) {
                     continue;
                 }
-                self.hand_over(&target.outbox, &chunk, parts(&chunk, run, target, from), done);
+                hand.add(&target.outbox, parts(&chunk, run, target, from), done);
             }
             for share in &run.route.shares {
                 share.deal(&chunk, run.start..run.end, |member, part| {
-                    self.hand_over(&member.outbox, &chunk, smallvec![part], done);
+                    hand.add(&member.outbox, smallvec![part], done);
                 });
             }
             if let Some(chosen) = chosen {
                 each_chosen(&chunk, run, chosen, from, |target, parts| {
-                    self.hand_over(&target.outbox, &chunk, parts, done);
+                    hand.add(&target.outbox, parts, done);
                 });
             }
         }
-    }
-
-    fn hand_over(&self, outbox: &Arc<Outbox>, chunk: &Arc<Chunk>, parts: Parts, done: &mut Flushed) {
-        if parts.is_empty() {
-            return;
-        }
-        if outbox.bytes() > limits::OUTBOX_HARD_BYTES {
-            let messages = parts.iter().map(|run| (run.end - run.start) as usize).sum();
-            outbox.count_dropped(messages);
-            self.counters.dropped_slow(messages as u64);
-            return;
-        }
-        outbox.push_all(parts.into_iter().map(|run| CoreEvent::Chunk(Arc::clone(chunk), run)));
-        if outbox.holds_back() && !done.slow.iter().any(|slow| Arc::ptr_eq(slow, outbox)) {
-            done.slow.push(Arc::clone(outbox));
-        }
+        hand.finish(done);
     }
 }
 

@@ -10,6 +10,7 @@ mod counters;
 mod filters;
 mod firing;
 mod flush;
+mod handover;
 mod history;
 mod identity;
 mod ids;

@@ -104,7 +104,7 @@ impl Engine {
     ) -> Result<Self> {
         let mut poll = Poll::new()?;
         if plan.ticking {
-            poll.tick()?;
+            poll.tick(clock.now())?;
         }
         for (token, link) in links.iter().enumerate() {
             link.register(&poll, token)?;

@@ -46,11 +46,12 @@ impl Poll {
         Ok(epoll::modify(&self.epoll, socket, epoll::EventData::new_u64(token as u64), flags)?)
     }
 
-    /// Makes `wait` return at every tick.
-    pub(crate) fn tick(&mut self) -> Result<()> {
+    /// Makes `wait` return at every tick, which messages fall due at; `now` is on the clock that counts them.
+    pub(crate) fn tick(&mut self, now: u64) -> Result<()> {
         let timer = rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK)?;
         let every = Timespec { tv_sec: 0, tv_nsec: TICK as _ };
-        let every = Itimerspec { it_interval: every, it_value: every };
+        let first = Timespec { tv_sec: 0, tv_nsec: (TICK - now % TICK) as _ };
+        let every = Itimerspec { it_interval: every, it_value: first };
         rustix::time::timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every)?;
         epoll::add(&self.epoll, &timer, epoll::EventData::new_u64(TICKER), epoll::EventFlags::IN)?;
         self.ticker = Some(timer);
