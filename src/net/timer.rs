@@ -28,6 +28,11 @@ impl Timer {
     /// Wakes the task at `at` or earlier: a timer that rings before it is due costs one idle round,
     /// where moving it at each frame would cost a lock.
     pub(super) fn arm(&mut self, at: Millis, now: Millis, cx: &mut Context<'_>) {
+        if at == Millis::NEVER {
+            // Most connections that have logged in wait for nothing.
+            (self.sleep, self.armed) = (None, at);
+            return;
+        }
         if self.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed()) {
             self.armed = Millis::NEVER;
         }

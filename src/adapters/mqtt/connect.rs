@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{CoreEvent, QueueCell};
-use wharfmq_mqtt::state::{IdSet, InboundAliases, KeepAlive, PacketIds};
+use wharfmq_mqtt::state::{IdSet, KeepAlive, PacketIds};
 use wharfmq_mqtt::{
     Connack, Connect, ConnectReturn, Error, Properties, PropertyId, Reason, Refusal, Version, decode_connect,
     encode,
@@ -288,7 +288,7 @@ impl Arriving {
             subs: Subscriptions::default(),
             ids: PacketIds::default(),
             inbound: IdSet::new(),
-            aliases: InboundAliases::new(if self.version.is_v5() { options.topic_aliases } else { 0 }),
+            aliases: None,
             cursor: 0,
             will,
             proof: self.proof.take(),

@@ -151,7 +151,8 @@ struct Open {
     subs: Subscriptions,
     ids: PacketIds,
     inbound: IdSet,
-    aliases: InboundAliases<ByteString>,
+    /// Made by the first alias.
+    aliases: Option<Box<InboundAliases<ByteString>>>,
     /// Items of the front event that have been sent.
     cursor: u32,
     will: Option<WillId>,

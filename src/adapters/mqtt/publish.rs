@@ -4,6 +4,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::{Item, Qos, Span, Token};
+use wharfmq_mqtt::state::InboundAliases;
 use wharfmq_mqtt::{AckKind, PacketId, PropertyId, Publish, Reason};
 
 use super::limits::Unwanted;
@@ -142,11 +143,14 @@ impl Open {
     }
 
     fn resolve_alias(&mut self, alias: u16, topic: &str, port: &mut Port) -> Result<ByteString, Close> {
+        // Only MQTT 5 has them.
+        let most = self.options.topic_aliases;
+        let aliases = self.aliases.get_or_insert_with(|| Box::new(InboundAliases::new(most)));
         let found = if topic.is_empty() {
-            self.aliases.get(alias).cloned()
+            aliases.get(alias).cloned()
         } else {
             let topic = ByteString::from(topic);
-            self.aliases.set(alias, topic.clone()).map(|()| topic)
+            aliases.set(alias, topic.clone()).map(|()| topic)
         };
         found.map_err(|error| self.violation(error, port))
     }
