@@ -121,6 +121,8 @@ impl World<'_> {
         if self.broker.sessions() > 0 {
             return;
         }
+        // A session that expires ends its shares right after itself.
+        self.broker.wait_for_shares();
         for topic in TOPICS.iter().filter(|topic| !topic.starts_with("$SYS")) {
             let mut publish = vec![0x32, 5 + topic.len() as u8, 0, topic.len() as u8];
             publish.extend(topic.as_bytes());
