@@ -376,6 +376,7 @@ impl Open {
             return Ok(());
         }
         self.send_retained(port);
+        let mut taken = 0;
         while port.out.len() < OUT_HIGH
             && self.retained.as_ref().is_none_or(|line| line.is_between())
             && let Some(event) = port.events.pop_front()
@@ -398,7 +399,11 @@ impl Open {
                 break;
             }
             self.cursor = 0;
-            port.taken(bytes);
+            taken += bytes;
+        }
+        if taken > 0 {
+            // Once for all: it takes a lock.
+            port.taken(taken);
         }
         self.pass_on(port);
         self.settle_acked(port);

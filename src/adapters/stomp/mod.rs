@@ -307,7 +307,7 @@ impl Open {
         if self.phase != Phase::Open {
             return Ok(());
         }
-        let before = port.out.len();
+        let (before, mut taken) = (port.out.len(), 0);
         if !self.replaying.is_empty() {
             self.replay_on(port);
         }
@@ -339,7 +339,11 @@ impl Open {
                 break;
             }
             self.cursor = 0;
-            port.taken(bytes);
+            taken += bytes;
+        }
+        if taken > 0 {
+            // Once for all: it takes a lock.
+            port.taken(taken);
         }
         self.settle_written(port);
         self.has_sent(before, port);
