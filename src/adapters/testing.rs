@@ -104,15 +104,6 @@ impl TestBroker {
         self.broker.queues().all().iter().filter(|cell| cell.class == Class::Session).count()
     }
 
-    /// Waits until no share is left, as soon after the last session of a member it must be.
-    pub fn wait_for_shares(&self) {
-        let end = Instant::now() + PATIENCE;
-        while self.broker.queues().all().iter().any(|cell| cell.class == Class::Shared) {
-            assert!(Instant::now() < end, "a share outlives its members");
-            std::thread::yield_now();
-        }
-    }
-
     /// Ends the broker's threads; dropped without, a broker leaves them to end by themselves.
     pub fn stop(&self) {
         self.broker.stop().unwrap();
