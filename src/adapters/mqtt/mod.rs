@@ -312,7 +312,13 @@ impl Open {
             frames += 1;
             let len = decoded.len;
             match decoded.packet {
-                Packet::Publish(publish) => self.on_publish(&publish, at - base, len, port)?,
+                Packet::Publish(publish) => {
+                    if let Err(close) = self.on_publish(&publish, at - base, len, port) {
+                        let raw = input.split_to(at).freeze();
+                        self.flush(raw.slice(base..), port);
+                        return Err(close);
+                    }
+                }
                 Packet::Puback(ack) => self.on_puback(&ack, port),
                 Packet::Pubrec(ack) => self.on_pubrec(&ack, port),
                 Packet::Pubrel(ack) => self.on_pubrel(ack.packet_id, port),

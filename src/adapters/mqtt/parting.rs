@@ -45,12 +45,19 @@ impl Open {
             let decoded = match decode(rest, self.version, limits) {
                 Ok(Some(decoded)) => decoded,
                 Ok(None) => break Progress::NeedInput,
-                Err(error) => return Err(self.violation(error, port)),
+                Err(error) => {
+                    self.flush(input.split_to(at).freeze(), port);
+                    return Err(self.violation(error, port));
+                }
             };
             frames += 1;
+            let len = decoded.len;
             match decoded.packet {
                 Packet::Publish(publish) if publish.qos == Qos::AtMostOnce => {
-                    self.on_publish(&publish, at, decoded.len, port)?;
+                    if let Err(close) = self.on_publish(&publish, at, len, port) {
+                        self.flush(input.split_to(at).freeze(), port);
+                        return Err(close);
+                    }
                 }
                 Packet::Puback(ack) => self.on_puback(&ack, port),
                 Packet::Pubcomp(ack) => self.on_pubcomp(ack.packet_id, port),
@@ -61,7 +68,7 @@ impl Open {
                 }
                 _ => {}
             }
-            at += decoded.len;
+            at += len;
         };
         let raw = input.split_to(at).freeze();
         self.flush(raw, port);
