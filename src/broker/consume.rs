@@ -5,8 +5,8 @@ use std::sync::Arc;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{
-    AttachError, ConsumeSpec, ConsumerKey, Credit, Direct, Entry, Filter, Member, Message, Order, Outcome,
-    Pattern, QueueCell, SubTag, Tags,
+    AttachError, ConsumeSpec, ConsumerKey, CoreEvent, Credit, Direct, Entry, Filter, Member, Message, Order,
+    Outcome, Pattern, QueueCell, SubTag, Tags,
 };
 
 use super::shares::is_consumed;
@@ -107,6 +107,18 @@ impl Port {
     pub fn cancel(&mut self, consumer: &Consumer, handled: u64) {
         self.consumers.retain(|held| held.key != consumer.key || !Arc::ptr_eq(&held.queue, &consumer.queue));
         self.broker.detach(consumer, handled, self.now);
+    }
+
+    /// Takes away what a consumer that was cancelled has been given and the session has not looked at.
+    pub fn discard_deliveries(&mut self, sub: SubTag) {
+        self.outbox.take(&mut self.events);
+        let mut bytes = 0;
+        self.events.retain(|event| {
+            let is_over = matches!(event, CoreEvent::Deliver(delivery) if delivery.sub == sub);
+            bytes += if is_over { event.bytes() } else { 0 };
+            !is_over
+        });
+        self.taken(bytes);
     }
 
     /// Ends all consumers of a queue, whoever has them. What they held goes back into its place.

@@ -47,6 +47,8 @@ impl Open {
         });
         self.answer(packet, port)?;
         for tag in retained {
+            // What an earlier SUBSCRIBE of the filter has not brought yet comes with the rest.
+            self.stop_retained(tag);
             self.queue_retained(tag);
         }
         self.send_retained(port);
@@ -119,14 +121,17 @@ impl Open {
             }
             earlier => {
                 if let Some(earlier) = earlier {
-                    self.stop_retained(tag);
                     self.end_live(tag, &earlier, port);
                 }
                 self.begin(group, tag, sub, port)?
             }
         };
-        self.keep(&sub, options, port)?;
+        let kept = self.keep(&sub, options, port);
         self.subs.put(tag, sub);
+        if let Err(reason) = kept {
+            self.unsubscribe(filter, port);
+            return Err(reason);
+        }
         Ok((tag, known.is_none()))
     }
 
@@ -141,6 +146,10 @@ impl Open {
                 self.flights.end(tag);
             }
             None => self.end_live(tag, &sub, port),
+        }
+        if sub.is_consumer() {
+            // It went back to the others, and another subscription may have this tag next.
+            port.discard_deliveries(tag);
         }
         if let Some(queue) = session {
             port.remember(&queue, subscription_key(filter), None);
