@@ -202,10 +202,17 @@ impl Open {
             } else {
                 self.finish(flight, port);
             }
-        } else if let (true, Some((queue, _))) = (self.flights.finish_earlier(id), &self.queue) {
-            port.remember(queue, key(FLIGHT_KEY, id), None);
+        } else {
+            self.finish_unsent(id, port);
         }
         self.ids.release(id);
+    }
+
+    /// The client is done with a message of an earlier connection before it was sent again.
+    fn finish_unsent(&mut self, id: PacketId, port: &mut Port) {
+        if let (true, Some((queue, _))) = (self.flights.finish_earlier(id), &self.queue) {
+            port.remember(queue, key(FLIGHT_KEY, id), None);
+        }
     }
 
     /// The client is done with a delivery, or will never get it.
@@ -260,6 +267,8 @@ impl Open {
             }
             self.forget_id(id, flight, port);
             self.finish(flight, port);
+        } else {
+            self.finish_unsent(id, port);
         }
         self.ids.release(id);
     }

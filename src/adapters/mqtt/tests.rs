@@ -2,6 +2,7 @@ mod aliases;
 mod auth;
 mod bounds;
 mod early;
+mod ends;
 mod flow;
 mod kit;
 mod offers;
