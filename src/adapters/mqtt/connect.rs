@@ -249,12 +249,13 @@ impl Arriving {
     fn open(mut self, options: &Arc<MqttOptions>, will: Option<WillId>, port: &mut Port) -> Open {
         let name = self.client_id.clone();
         let mut found = port.find(Class::Session, &name);
+        let mut ended = false;
         if let Some(cell) = &found {
             port.expire_queue(cell, Millis::NEVER);
             if self.clean_start || cell.lock().is_deleted() {
                 // A deletion that fails is logged where it happens; the session begins anew all the same.
                 let _ = port.delete(cell);
-                found = None;
+                (found, ended) = (None, true);
             }
         }
         port.client_came();
@@ -302,7 +303,7 @@ impl Arriving {
             port.expel(cell);
             open.begin_life(cell, port);
         }
-        self.answer(present, &mut open, kept.is_some() || will.is_some(), port);
+        self.answer(present, &mut open, kept.is_some() || will.is_some() || ended, port);
         if let Some(cell) = kept {
             open.take_up(&cell, present, port);
         }
