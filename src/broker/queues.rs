@@ -47,6 +47,13 @@ pub enum Refused {
     Log(AppendError),
 }
 
+impl Refused {
+    /// Whether it will be so whenever it is tried again: of a name.
+    pub(super) const fn is_final(&self) -> bool {
+        matches!(self, Self::Reserved | Self::System | Self::Gone(_) | Self::Name(_))
+    }
+}
+
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

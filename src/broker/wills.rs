@@ -19,7 +19,7 @@ use super::flush::Flusher;
 use super::open::{bytes_of, time_of};
 use super::stage::{Stage, StagedState};
 use super::will_record::{self as record, Named};
-use super::{Broker, Now, Port, Refused, is_temporary};
+use super::{Broker, Cause, Now, Port, Refused, is_temporary};
 
 /// Wills that a broker keeps.
 const WILLS_MAX: usize = 1 << 20;
@@ -238,29 +238,36 @@ impl Broker {
     }
 
     /// Publishes a will that has been taken out of the table, and forgets it in the same batch. One that is
-    /// refused is tried again: nobody is left who could be told.
+    /// refused is tried again, as nobody is left who could be told, unless it would be for ever.
     fn send_will(&self, id: WillId, kept: Kept, now: Now) {
-        let refused = match self.route(&kept.message.address) {
-            Ok(route) => {
-                let (item, raw) = item_of(&kept, now.wall);
-                let mut stage = Stage::default();
-                stage.push(&route, item);
-                let keys = [Some(record::will_key(id)), kept.due.map(|_| record::due_key(id))];
-                let forget = |key| StagedState { before: 0, owner: BROKER, key, value: None };
-                stage.states.extend(keys.into_iter().flatten().map(forget));
-                let own = self.queues.find(Class::Session, &kept.client).map(|cell| cell.id);
-                let own: &[QueueId] = own.as_slice();
-                let outbox = &self.wills.outbox;
-                let by = Flusher { outbox, now, own, refuse_when_full: true, atomic: true };
-                let refused = self.flush(stage, raw, &by, &[]).refused;
-                refused.into_iter().next().map(|(_, why)| why)
-            }
-            Err(refused) => Some(refused.to_string()),
+        let route = match self.route(&kept.message.address) {
+            Ok(route) => route,
+            Err(refused) if refused.is_final() => return self.drop_will(id, &kept, &refused),
+            Err(refused) => return self.put_off(id, kept, &refused.to_string(), now.wall),
         };
-        match refused {
+        let (item, raw) = item_of(&kept, now.wall);
+        let mut stage = Stage::default();
+        stage.push(&route, item);
+        let keys = [Some(record::will_key(id)), kept.due.map(|_| record::due_key(id))];
+        let forget = |key| StagedState { before: 0, owner: BROKER, key, value: None };
+        stage.states.extend(keys.into_iter().flatten().map(forget));
+        let own = self.queues.find(Class::Session, &kept.client).map(|cell| cell.id);
+        let own: &[QueueId] = own.as_slice();
+        let outbox = &self.wills.outbox;
+        let by = Flusher { outbox, now, own, refuse_when_full: true, atomic: true };
+        match self.flush(stage, raw, &by, &[]).refused.into_iter().next() {
             None => self.counters.wills_sent(1),
-            Some(why) => self.put_off(id, kept, &why, now.wall),
+            Some((_, why)) => self.put_off(id, kept, &why, now.wall),
         }
+    }
+
+    /// No message can ever get to where this will is to go.
+    fn drop_will(&self, id: WillId, kept: &Kept, why: &Refused) {
+        let (client, to) = (&kept.client, &kept.message.address);
+        tracing::debug!(%client, %to, %why, "a will is dropped");
+        let cause = if matches!(why, Refused::System) { Cause::OwnTopic } else { Cause::TopicName };
+        self.counters.causes.count(cause);
+        self.forget_will(id);
     }
 
     fn put_off(&self, id: WillId, kept: Kept, why: &str, wall: Millis) {

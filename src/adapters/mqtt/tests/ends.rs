@@ -5,6 +5,7 @@ use wharfmq_mqtt::{PropertyId, RetainHandling, SubscriptionOptions, Value};
 
 use super::kit::{Knock, publish};
 use super::*;
+use crate::broker::Cause;
 
 fn unsubscribe(client: &mut Client, on: &TestBroker, filter: &str) {
     let mut bytes = BytesMut::new();
@@ -136,6 +137,22 @@ fn an_exchange_of_an_earlier_connection_may_end_before_it_is_begun_anew() {
     out.extend(to.ack(&on, AckKind::Pubcomp, ids[0]));
     out.extend(to.turn(&on));
     assert_eq!(bodies(&to, &out), [("t", &b"3"[..])]);
+}
+
+#[test]
+fn a_will_that_nobody_can_ever_get_is_dropped() {
+    for (topic, cause) in [("$queue/$temp/1/x", Cause::TopicName), ("$SYS", Cause::OwnTopic)] {
+        let on = TestBroker::new();
+        let will = wharfmq_mqtt::Will {
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            topic,
+            payload: b"bye",
+            properties: Properties::EMPTY,
+        };
+        Knock { will: Some(will), ..Knock::default() }.enter(&on).lose();
+        assert_eq!((on.broker.wills(), super::kit::count(&on, cause)), (0, 1), "{topic}");
+    }
 }
 
 fn count(version: Version, mut out: &[u8]) -> usize {
