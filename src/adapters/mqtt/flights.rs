@@ -222,6 +222,12 @@ impl Flights {
         self.inner().passed.insert(message, passed);
     }
 
+    /// Keeps of what came through a share only what `is_there` says; answers the others.
+    pub(super) fn retain_passed(&mut self, is_there: impl Fn(MessageId) -> bool) -> Vec<MessageId> {
+        let Some(inner) = &mut self.0 else { return Vec::new() };
+        inner.passed.extract_if(|message, _| !is_there(*message)).map(|(message, _)| message).collect()
+    }
+
     pub(super) fn passed_of(&self, message: MessageId) -> Option<Passed> {
         self.0.as_ref()?.passed.get(&message).copied()
     }

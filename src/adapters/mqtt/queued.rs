@@ -180,6 +180,7 @@ impl Open {
 
     fn sub_ids(&self, delivery: &Delivery) -> SmallVec<[u32; 2]> {
         let id = match self.passed_id(delivery) {
+            None if delivery.sub == QUEUE_SUB && !self.subs.have_ids() => return SmallVec::new(),
             None if delivery.sub == QUEUE_SUB => {
                 let matching = self.subs.iter().flatten().filter(|sub| {
                     let is_asked_for = sub.id != 0 && !sub.is_consumer();
@@ -325,6 +326,7 @@ impl Open {
                 _ => {}
             }
         }
+        self.forget_gone(queue, port);
     }
 
     /// Leaves the session's queue to whoever comes back, or ends it with the connection.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use wharfmq_core::{Delivery, MessageId, Qos, SubTag};
+use wharfmq_core::{Delivery, MessageId, Order, Qos, QueueCell, SubTag};
 
 use super::flights::{Passed, is_passed};
 use super::options::{RETAIN_AS_PUBLISHED, Subscription};
@@ -86,6 +86,17 @@ impl Open {
         if let (Ok(message), Ok(id)) = (<[u8; 8]>::try_from(message), <[u8; 4]>::try_from(value)) {
             let (message, id) = (MessageId(u64::from_be_bytes(message)), u32::from_be_bytes(id));
             self.flights.passed(message, Passed { id, ..Passed::EARLIER });
+        }
+    }
+
+    /// Forgets the subscription identifiers of messages that have expired before the client came back.
+    pub(super) fn forget_gone(&mut self, session: &Arc<QueueCell>, port: &mut Port) {
+        let mut locked = session.lock();
+        let queue = locked.queue();
+        let gone = self.flights.retain_passed(|message| queue.find(Order(message.0)).is_some());
+        drop(locked);
+        for message in gone {
+            port.remember(session, passed_key(message), None);
         }
     }
 

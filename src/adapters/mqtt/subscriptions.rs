@@ -15,6 +15,8 @@ const INDEXED_FROM: usize = 16;
 pub(super) struct Subscriptions {
     places: Vec<Option<Subscription>>,
     index: Option<Box<Index>>,
+    /// How many have a subscription identifier.
+    with_id: u32,
 }
 
 struct Index {
@@ -57,8 +59,14 @@ impl Subscriptions {
         }
     }
 
+    /// Whether any of them has a subscription identifier.
+    pub(super) const fn have_ids(&self) -> bool {
+        self.with_id > 0
+    }
+
     /// Puts a subscription in the place of its tag: one that was taken, or [`Subscriptions::free`].
     pub(super) fn put(&mut self, tag: SubTag, sub: Subscription) {
+        self.with_id += u32::from(sub.id != 0);
         if let Some(index) = &mut self.index {
             index.by_filter.insert(sub.filter.clone(), tag.0);
             if index.free.last() == Some(&tag.0) {
@@ -82,6 +90,7 @@ impl Subscriptions {
     /// Takes a subscription out; its place is free.
     pub(super) fn take(&mut self, tag: SubTag) -> Option<Subscription> {
         let sub = self.places.get_mut(tag.0 as usize)?.take()?;
+        self.with_id -= u32::from(sub.id != 0);
         if let Some(index) = &mut self.index {
             index.by_filter.remove(&sub.filter);
             index.free.push(tag.0);
@@ -91,7 +100,7 @@ impl Subscriptions {
 
     /// All of them, with their tags; none is left.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (SubTag, Subscription)> + use<> {
-        self.index = None;
+        (self.index, self.with_id) = (None, 0);
         let places = std::mem::take(&mut self.places).into_iter().zip(0..);
         places.filter_map(|(place, at)| Some((SubTag(at), place?)))
     }
@@ -155,6 +164,18 @@ mod tests {
         );
         assert_eq!(subs.drain().count(), 41);
         assert_eq!((subs.count(), subs.free(), subs.find("x")), (0, SubTag(0), None));
+    }
+
+    #[test]
+    fn identifiers_are_noticed() {
+        let mut subs = Subscriptions::default();
+        add(&mut subs, "a");
+        assert!(!subs.have_ids());
+        let tag = subs.free();
+        subs.put(tag, Subscription { id: 7, ..sub("b") });
+        assert!(subs.have_ids());
+        subs.take(tag);
+        assert!(!subs.have_ids());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use wharfmq_core::record::Class;
 use wharfmq_mqtt::{PropertyId, RetainHandling, SubscriptionOptions, Value};
 
-use super::kit::{Knock, publish};
+use super::kit::{Knock, block as kit_block, publish};
 use super::*;
 use crate::broker::Cause;
 
@@ -153,6 +153,35 @@ fn a_will_that_nobody_can_ever_get_is_dropped() {
         Knock { will: Some(will), ..Knock::default() }.enter(&on).lose();
         assert_eq!((on.broker.wills(), super::kit::count(&on, cause)), (0, 1), "{topic}");
     }
+}
+
+#[test]
+fn a_share_message_that_expires_with_its_session_leaves_nothing_behind() {
+    let on = TestBroker::new();
+    let properties =
+        [(PropertyId::ReceiveMaximum, Value::U16(1)), (PropertyId::SessionExpiryInterval, Value::U32(600))];
+    let enter = || Knock { clean: false, properties: &properties, ..Knock::default() }.enter(&on);
+    let mut to = enter();
+    let mut bytes = BytesMut::new();
+    let id = kit_block(&[(PropertyId::SubscriptionIdentifier, Value::VarInt(5))]);
+    let options = SubscriptionOptions::from_qos(Qos::ExactlyOnce);
+    let packet = PacketId::new(8).unwrap();
+    let filters = [("$share/g/t", options)].map(sub);
+    encode::subscribe(&mut bytes, Version::V5, packet, Properties::from_raw(&id), &filters).unwrap();
+    to.inner.send(&on, &bytes);
+    to.inner.wait(&on, |_| true);
+    let mut from = Client::connect_as(&on, Version::V5, "from", true).0;
+    let expiry = [(PropertyId::MessageExpiryInterval, Value::U32(1))];
+    from.inner.send(&on, &publish(Version::V5, "t", 1, Qos::ExactlyOnce, &expiry, b"x"));
+    // Handed over, not yet sent.
+    to.inner.port.refresh(true);
+    to.inner.session.on_events(&mut to.inner.port).unwrap();
+    to.lose();
+    on.advance(Millis(5_000));
+    let cell = on.broker.queues().find(Class::Session, &"c".into()).unwrap();
+    let to = enter();
+    let keys: Vec<_> = to.inner.port.recall(&cell).into_iter().map(|(key, _)| key).collect();
+    assert!(keys.iter().all(|key| key[0] != b'g'), "{keys:?}");
 }
 
 fn count(version: Version, mut out: &[u8]) -> usize {
