@@ -280,9 +280,8 @@ impl Broker {
         };
         done.lsn = Some(placed.lsn);
         self.enqueue(gathered, &|record| placed.location(record), by.now);
-        for state in &stage.states {
-            self.states.set(state.owner, state.key.clone(), state.value.clone());
-        }
+        let states = stage.states.iter();
+        self.set_states(states.map(|state| (state.owner, state.key.clone(), state.value.clone())));
         self.finish_settles(settles, by.now);
         stage.ends.iter().for_each(|queue| self.forget_queue(queue));
         drop(gate);

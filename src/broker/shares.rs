@@ -277,9 +277,7 @@ impl Broker {
         }
         let gate = self.gate.read();
         let placed = self.log.append(&mut batch)?;
-        for (key, value) in notes {
-            self.states.set(to.id, key, Some(value));
-        }
+        self.set_states(notes.into_iter().map(|(key, value)| (to.id, key, Some(value))));
         let arrivals = moves.iter().map(|(copy, record, flags)| {
             entry_of(copy, Order(copy.id.0), placed.location(*record), *flags, Millis::NEVER)
         });

@@ -94,6 +94,27 @@ impl Port {
 }
 
 impl Broker {
+    /// Makes changes that are in the log. A queue that was deleted meanwhile remembers nothing: nobody would
+    /// ever forget it.
+    pub(super) fn set_states(&self, changes: impl Iterator<Item = Change>) {
+        let mut last = BROKER;
+        for (owner, key, value) in changes {
+            if owner != last {
+                self.forget_if_gone(last);
+                last = owner;
+            }
+            self.states.set(owner, key, value);
+        }
+        self.forget_if_gone(last);
+    }
+
+    /// To be asked after a change, as who deletes a queue takes it away before its values.
+    fn forget_if_gone(&self, owner: QueueId) {
+        if owner != BROKER && self.queues.get(owner).is_none() {
+            self.states.forget(owner);
+        }
+    }
+
     /// Writes changes of what is remembered, and makes them. `reserved`: also while the log is full, for what
     /// is small or frees space.
     pub(super) fn write_states(&self, changes: &[Change], reserved: bool) -> Result<Lsn, AppendError> {
@@ -111,9 +132,7 @@ impl Broker {
             }
             let gate = self.gate.read();
             last = self.log.append(&mut batch)?.lsn;
-            for (owner, key, value) in some {
-                self.states.set(*owner, key.clone(), value.clone());
-            }
+            self.set_states(some.iter().cloned());
             drop(gate);
         }
         Ok(last)

@@ -151,7 +151,7 @@ fn a_will_that_nobody_can_ever_get_is_dropped() {
             properties: Properties::EMPTY,
         };
         Knock { will: Some(will), ..Knock::default() }.enter(&on).lose();
-        assert_eq!((on.broker.wills(), super::kit::count(&on, cause)), (0, 1), "{topic}");
+        assert_eq!((on.broker.wills(), kit::count(&on, cause)), (0, 1), "{topic}");
     }
 }
 
@@ -182,6 +182,22 @@ fn a_share_message_that_expires_with_its_session_leaves_nothing_behind() {
     let to = enter();
     let keys: Vec<_> = to.inner.port.recall(&cell).into_iter().map(|(key, _)| key).collect();
     assert!(keys.iter().all(|key| key[0] != b'g'), "{keys:?}");
+}
+
+#[test]
+fn a_session_that_was_deleted_is_not_remembered_again() {
+    let on = TestBroker::new();
+    let properties = [(PropertyId::SessionExpiryInterval, Value::U32(600))];
+    let mut to = Knock { clean: false, properties: &properties, ..Knock::default() }.enter(&on);
+    to.subscribe(&on, "t", Qos::AtLeastOnce);
+    to.inner.wait(&on, |_| true);
+    let mut from = Client::connect(&on, "from", true);
+    from.publish(&on, "t", Qos::AtLeastOnce, false, 1, "x");
+    to.inner.wait(&on, |out| count(Version::V5, out) == 1);
+    let cell = on.broker.queues().find(Class::Session, &"c".into()).unwrap();
+    from.inner.port.delete(&cell).unwrap();
+    to.lose();
+    assert_eq!(from.inner.port.recall(&cell), []);
 }
 
 fn count(version: Version, mut out: &[u8]) -> usize {
