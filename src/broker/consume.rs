@@ -118,7 +118,9 @@ impl Port {
             bytes += if is_over { event.bytes() } else { 0 };
             !is_over
         });
-        self.taken(bytes);
+        if bytes > 0 {
+            self.taken(bytes);
+        }
     }
 
     /// Ends all consumers of a queue, whoever has them. What they held goes back into its place.
