@@ -223,7 +223,12 @@ impl Port {
     /// that the staged spans point into.
     pub fn flush(&mut self, raw: Bytes) {
         let Some(stage) = self.stage.take() else { return };
-        let stage = *stage;
+        let mut stage = *stage;
+        if stage.items.last().is_some_and(|item| item.frame.end() as usize > raw.len()) {
+            // Nothing of it was confirmed. Without its bytes it would be something else.
+            tracing::error!(publications = stage.items.len(), "staged without their bytes: not published");
+            stage = stage.without_items();
+        }
         match &mut self.parked {
             // What is parked goes first; only little can come behind it, as reading has paused.
             Some(parked) => {

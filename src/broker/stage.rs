@@ -125,6 +125,12 @@ impl Stage {
         self.push(route, item)
     }
 
+    /// What is to be remembered, and nothing of what was to be published.
+    pub(super) fn without_items(self) -> Self {
+        let states = self.states.into_iter().map(|state| StagedState { before: 0, ..state }).collect();
+        Self { states, ..Self::default() }
+    }
+
     /// These publications and then those of `rest`, which was split off them.
     pub(super) fn followed_by(mut self, rest: Self) -> Self {
         let items = self.items.len() as u32;

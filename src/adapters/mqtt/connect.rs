@@ -53,6 +53,16 @@ pub(super) struct Arriving {
     pub(super) proof: Option<Box<Proof>>,
 }
 
+/// What a client finds of its session.
+struct Found {
+    /// Its queue, where it outlives the connection.
+    cell: Option<Arc<QueueCell>>,
+    /// It is that of an earlier connection.
+    present: bool,
+    /// An earlier one has just ended.
+    ended: bool,
+}
+
 /// A CONNECT that is not accepted.
 struct Refused {
     version: Version,
@@ -141,8 +151,9 @@ impl MqttSession {
     fn arrive(&mut self, port: &mut Port) -> Result<(), Close> {
         let Phase::Arriving(arriving) = &mut self.phase else { return Ok(()) };
         let will = arriving.leave_will(port)?;
+        let session = arriving.find_session(will, port)?;
         if let Phase::Arriving(arriving) = std::mem::replace(&mut self.phase, Phase::Closed) {
-            self.phase = Phase::Open(Box::new(arriving.open(&self.options, will, port)));
+            self.phase = Phase::Open(Box::new(arriving.open(&self.options, will, session, port)));
         }
         Ok(())
     }
@@ -246,28 +257,43 @@ impl Arriving {
         })
     }
 
-    fn open(mut self, options: &Arc<MqttOptions>, will: Option<WillId>, port: &mut Port) -> Open {
-        let name = self.client_id.clone();
-        let mut found = port.find(Class::Session, &name);
-        let mut ended = false;
-        if let Some(cell) = &found {
+    /// The session to go on with, or a new one if it is to outlive the connection.
+    fn find_session(&self, will: Option<WillId>, port: &mut Port) -> Result<Found, Close> {
+        let name = &self.client_id;
+        let mut session = Found { cell: port.find(Class::Session, name), present: false, ended: false };
+        if let Some(cell) = &session.cell {
             port.expire_queue(cell, Millis::NEVER);
             if self.clean_start || cell.lock().is_deleted() {
                 // A deletion that fails is logged where it happens; the session begins anew all the same.
                 let _ = port.delete(cell);
-                (found, ended) = (None, true);
+                (session.cell, session.ended) = (None, true);
             }
         }
+        session.present = session.cell.is_some();
+        if !session.present && self.life.granted > Millis(0) {
+            match port.open(Class::Session, name, true) {
+                Ok((cell, _)) => session.cell = Some(cell),
+                Err(refused) => {
+                    will.into_iter().for_each(|will| port.drop_will(will));
+                    self.refuse(Reason::QUOTA_EXCEEDED, &refused.to_string(), port);
+                    return Err(Close::Refused(format!("CONNECT: {refused}")));
+                }
+            }
+        }
+        Ok(session)
+    }
+
+    fn open(
+        mut self,
+        options: &Arc<MqttOptions>,
+        will: Option<WillId>,
+        session: Found,
+        port: &mut Port,
+    ) -> Open {
+        let Found { cell: kept, present, ended } = session;
         port.client_came();
         port.traffic.heard();
-        let present = found.is_some();
-        port.exchange_will(&name, present, will);
-        let kept = match found {
-            None if self.life.granted > Millis(0) => {
-                port.open(Class::Session, &name, true).ok().map(|(cell, _)| cell)
-            }
-            found => found,
-        };
+        port.exchange_will(&self.client_id, present, will);
         let mut open = Open {
             options: Arc::clone(options),
             version: self.version,

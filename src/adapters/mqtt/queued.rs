@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
+use wharfmq_base::Millis;
 use wharfmq_core::{ConsumeSpec, Credit, Delivery, MessageId, Outcome, Qos, QueueCell, SubTag, Tags};
 use wharfmq_mqtt::{Ack, AckKind, PacketId, Reason, encode};
 
@@ -43,8 +44,7 @@ impl Open {
         let earlier = if is_own { self.flights.earlier(message.id) } else { None };
         // What the client was sent in an earlier connection is sent again, expired or not (MQTT-4.4.0-1).
         if message.expires <= port.now.wall && earlier.is_none() {
-            port.count(Cause::ExpiredOnTheWay);
-            self.finish(flight, port);
+            self.expire(flight, port);
             return true;
         }
         if let Some(known) = earlier.and_then(|id| self.flights.get_mut(id)) {
@@ -91,6 +91,21 @@ impl Open {
             (_, id) => self.give_up(flight, id, port),
         }
         true
+    }
+
+    /// A message has expired since it was delivered. A queue may have a place for such, the others have not.
+    fn expire(&mut self, flight: Flight, port: &mut Port) {
+        match self.source_of(flight.sub).and_then(|_| self.consumer(flight.sub)) {
+            Some(consumer) => {
+                let credit = Credit { messages: 1, bytes: flight.size };
+                let back = Outcome::Requeue { delay: Millis(0), count: false };
+                port.settle(&consumer, Tags::One(flight.tag), back, credit);
+            }
+            None => {
+                port.count(Cause::ExpiredOnTheWay);
+                self.finish(flight, port);
+            }
+        }
     }
 
     /// The packet id that a delivery has, or gets.
