@@ -137,6 +137,11 @@ pub struct TestClient {
 }
 
 impl TestClient {
+    /// Whether all that was sent has been read.
+    pub fn is_read(&self) -> bool {
+        self.input.is_empty()
+    }
+
     /// Adds to what the next turn reads.
     #[cfg(test)]
     pub(crate) fn send_more(&mut self, bytes: &[u8]) {

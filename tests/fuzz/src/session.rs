@@ -236,6 +236,10 @@ impl Client {
             self.seen.note(&decoded.packet, packet);
             rest = behind;
         }
+        if !self.inner.is_read() {
+            // The broker does not know yet of all that was acknowledged.
+            return;
+        }
         for id in std::mem::take(&mut self.seen.acked) {
             self.seen.open.remove(&id);
         }
