@@ -2,8 +2,8 @@
 //!
 //! A canonical name has its levels split by `.`, with the wildcards `*` and `>`. MQTT maps to it by
 //! swapping `/` with `.`, `+` with `*` and `#` with `>`, each both ways, so that every legal name comes
-//! back as it went. `$queue/NAME` is the queue NAME, everything else a topic. STOMP names are canonical already, behind a prefix that tells queue from topic, and
-//! temporary destinations from others.
+//! back as it went. `$queue/NAME` is the queue NAME, everything else a topic. STOMP names are canonical
+//! already, behind a prefix that tells queue from topic, and temporary destinations from others.
 
 use std::borrow::Cow;
 use std::fmt;

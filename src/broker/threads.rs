@@ -1,8 +1,8 @@
 //! The threads behind the broker: what must not run on a connection's time.
 //!
 //! `scheduler` calls queues at their deadlines, deletes sessions that have expired, sends wills and publishes
-//! statistics; `pager` reads paged-out messages back; `undertaker` moves dead letters; `keeper` writes checkpoints and compacts;
-//! `timekeeper` sends messages whose time has come.
+//! statistics; `pager` reads paged-out messages back; `undertaker` moves dead letters; `keeper` writes
+//! checkpoints, compacts and removes expired retained messages; `timekeeper` sends messages whose time has come.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
