@@ -106,11 +106,11 @@ impl Shared {
     /// Notes what is free on the disk.
     pub(super) fn look_at_space(&self) {
         // A disk that cannot be asked is treated as full: that is noticed, and nothing is lost by it.
-        let promised = self.tail.lock().promised;
+        let owed = self.tail.lock().owed();
         let free = self.disk.free().unwrap_or(0);
         let mut tail = self.tail.lock();
         // A file may have been made before or after the look: rather too little than too much.
-        tail.free = free.saturating_sub(tail.promised.max(promised));
+        tail.free = free.saturating_sub(tail.owed().max(owed));
     }
 
     /// Prepares spares until there are enough.

@@ -160,6 +160,7 @@ impl Tail {
             self.promised += capacity;
             None
         };
+        self.free = self.free.saturating_sub(index_bytes(capacity));
         let reserve = low && self.spares.is_empty();
         self.active = number;
         self.segments.insert(number, Segment::begun(self.appended, capacity, spare, reserve));
@@ -231,6 +232,14 @@ impl Tail {
         self.refused && (!space || self.unwritten > options.max_unwritten / 2)
     }
 
+    /// Bytes that files still to be made will take: segments begun that have none yet, and the indexes
+    /// of all that are not stored.
+    pub(super) fn owed(&self) -> u64 {
+        let unstored =
+            self.segments.values().rev().take_while(|segment| !matches!(segment.index, Index::Stored));
+        self.promised + unstored.map(|segment| index_bytes(segment.capacity)).sum::<u64>()
+    }
+
     /// Whether normal batches may take no more of the disk.
     pub(super) fn is_low(&self, options: &JournalOptions) -> bool {
         self.free < options.low_mark()
@@ -252,6 +261,11 @@ impl Tail {
             self.pool.push(buffer);
         }
     }
+}
+
+/// What the index of a segment of `capacity` bytes takes at most, where records are not tiny.
+const fn index_bytes(capacity: u64) -> u64 {
+    capacity / 8
 }
 
 impl Segment {
