@@ -33,6 +33,12 @@ const LAYERS: &[Layer] = &[
         instead: "a codec knows bytes only: what it needs comes in as an argument",
     },
     Layer {
+        folder: "protocols/openwire/src",
+        ours: &["wharfmq_openwire"],
+        special: &[],
+        instead: "a codec knows bytes only: what it needs comes in as an argument",
+    },
+    Layer {
         folder: "protocols/stomp/src",
         ours: &["wharfmq_stomp"],
         special: &[],

@@ -22,7 +22,7 @@ struct Rule {
     instead: &'static str,
 }
 
-const PRODUCT: &[&str] = &["src", "protocols/mqtt/src", "protocols/stomp/src"];
+const PRODUCT: &[&str] = &["src", "protocols/mqtt/src", "protocols/openwire/src", "protocols/stomp/src"];
 
 const RULES: &[Rule] = &[
     Rule {
