@@ -3,7 +3,8 @@
 //! A canonical name has its levels split by `.`, with the wildcards `*` and `>`. MQTT maps to it by
 //! swapping `/` with `.`, `+` with `*` and `#` with `>`, each both ways, so that every legal name comes
 //! back as it went. `$queue/NAME` is the queue NAME, everything else a topic. STOMP names are canonical
-//! already, behind a prefix that tells queue from topic, and temporary destinations from others.
+//! already, behind a prefix that tells queue from topic, and temporary destinations from others. OpenWire
+//! names are canonical too; that a destination is temporary is said by its type and not by its name.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +12,7 @@ use std::fmt;
 use bytestring::ByteString;
 use wharfmq_core::{Address, Kind, NameError, Pattern};
 
-use crate::broker::is_temporary;
+use crate::broker::{chosen_name, is_temporary, temporary_name};
 
 /// Before the name of a queue, where MQTT clients mean one.
 pub const MQTT_QUEUE: &str = "$queue/";
@@ -164,6 +165,38 @@ impl fmt::Display for ToStomp<'_> {
     }
 }
 
+/// A destination as an OpenWire structure names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenWireName<'a> {
+    /// Queue or topic.
+    pub kind: Kind,
+    /// Whether the structure is that of a temporary destination.
+    pub is_temporary: bool,
+    /// The name in it.
+    pub name: &'a str,
+}
+
+impl<'a> OpenWireName<'a> {
+    /// The OpenWire spelling of a destination. A temporary one's name loses what tells it from others.
+    pub fn of(address: &'a Address) -> Self {
+        match chosen_name(&address.name) {
+            Some(name) => Self { kind: address.kind, is_temporary: true, name },
+            None => Self { kind: address.kind, is_temporary: false, name: &address.name },
+        }
+    }
+
+    /// The one destination that it names. Anybody's temporary destination is found by it, whatever protocol
+    /// its owner speaks.
+    pub fn address(self) -> Result<Address, NameError> {
+        if self.is_temporary {
+            // By itself too: behind what is put before it nobody would see that it is empty.
+            Address::new(self.kind, self.name)?;
+            return Address::new(self.kind, temporary_name(self.name));
+        }
+        Address::new(self.kind, self.name)
+    }
+}
+
 /// Why a STOMP destination is refused, in words for its ERROR frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StompNameError {
@@ -292,6 +325,26 @@ mod tests {
         assert_eq!(ToStomp(&temporary.address().unwrap()).to_string(), "/remote-temp-topic/$temp.1.f.x");
         assert_eq!(own_name("temp-queue://a/b"), Some(StompName { kind: Kind::Queue, name: "a/b" }));
         assert!(stomp_name("/topic/a.*").unwrap().pattern().unwrap().matches("a.b"));
+    }
+
+    #[test]
+    fn temporary_destinations_have_one_name_in_all_protocols() {
+        let jms = OpenWireName { kind: Kind::Queue, is_temporary: true, name: "ID:host.x-1-2-1:1:1" };
+        let address = jms.address().unwrap();
+        assert_eq!(OpenWireName::of(&address), jms);
+        let stomp = ToStomp(&address).to_string();
+        assert_eq!(stomp, "/remote-temp-queue/$temp.ID:host.x-1-2-1:1:1");
+        assert_eq!(stomp_name(&stomp).unwrap().address().unwrap(), address);
+        assert_eq!(mqtt_address(&super::mqtt_topic(&address)).unwrap(), address);
+        let of_stomp = stomp_name("/remote-temp-topic/$temp.7.1f.my/x").unwrap().address().unwrap();
+        let seen = OpenWireName::of(&of_stomp);
+        assert_eq!(seen, OpenWireName { kind: Kind::Topic, is_temporary: true, name: "7.1f.my/x" });
+        assert_eq!(seen.address().unwrap(), of_stomp);
+        let plain = OpenWireName { kind: Kind::Topic, is_temporary: false, name: "a.b" };
+        assert_eq!(OpenWireName::of(&plain.address().unwrap()), plain);
+        for name in ["", "a.*", ">"] {
+            assert!(OpenWireName { name, ..jms }.address().is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub use queues::Refused;
 pub use schedule::{Later, Repeats, Schedule};
 pub use shares::Handed;
 pub use sys::{System, is_system};
-pub use temporary::{TEMPORARIES_MAX, is_temporary};
+pub use temporary::{TEMPORARIES_MAX, chosen_name, is_temporary, temporary_name};
 pub use topology::Topology;
 pub use traffic::{Moved, Traffic};
 pub use tx::{TRANSACTIONS_MAX, TxError, TxLimits};

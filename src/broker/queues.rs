@@ -29,6 +29,8 @@ pub enum Refused {
     Gone(ByteString),
     /// Only the connection that made a temporary destination may consume from it.
     Foreign,
+    /// Another connection has a temporary destination of this name.
+    Taken(ByteString),
     /// The connection has [`super::TEMPORARIES_MAX`].
     TooManyTemporaries,
     /// The connection, or the broker, watches for as many patterns of queues as it may.
@@ -65,6 +67,9 @@ impl std::fmt::Display for Refused {
             Self::Gone(name) => write!(f, "temporary destination {name} is gone: it does not exist"),
             Self::Foreign => {
                 f.write_str("only the connection that made a temporary destination may receive from it")
+            }
+            Self::Taken(name) => {
+                write!(f, "another connection has the temporary destination {name}")
             }
             Self::TooManyTemporaries => {
                 write!(f, "a connection may have {TEMPORARIES_MAX} temporary destinations")

@@ -1,17 +1,18 @@
 //! Temporary destinations: made by a connection for itself, and gone with it.
 //!
-//! Their names say whose they are: `$temp.CONNECTION.START.NAME`, where neither the connection's number
-//! nor the time of the broker's start is ever used twice together. Anybody may send to one; only its own
-//! connection receives from it.
+//! The names that the broker gives them say whose they are: `$temp.CONNECTION.START.NAME`, where neither the
+//! connection's number nor the time of the broker's start is ever used twice together. A client that chooses
+//! the whole name gets `$temp.NAME`, as long as no other connection has it; such a name never begins with a
+//! number for a level. Anybody may send to a temporary destination; only its own connection receives from it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use wharfmq_base::{Millis, RankedMutex, rank};
 use wharfmq_core::record::Class;
-use wharfmq_core::{Address, Kind, Pattern, QueuePolicy};
+use wharfmq_core::{Address, ConnId, Kind, Pattern, QueuePolicy};
 
 use super::{Broker, Port, Refused};
 
@@ -27,54 +28,144 @@ pub fn is_temporary(name: &str) -> bool {
     name.starts_with(PREFIX) || name == LEVEL
 }
 
-/// What all connections' temporary destinations have in common.
+/// The canonical name of a temporary destination whose clients know it by `name`.
+pub fn temporary_name(name: &str) -> ByteString {
+    format!("{PREFIX}{name}").into()
+}
+
+/// What clients that choose whole names know a temporary destination by; `None` of any other name.
+pub fn chosen_name(canonical: &str) -> Option<&str> {
+    canonical.strip_prefix(PREFIX)
+}
+
+/// The temporary destinations of all connections.
 #[derive(Debug)]
 pub(super) struct Temporaries {
     started: Millis,
-    /// The topics; the queues are among all queues.
-    topics: RankedMutex<HashSet<ByteString, RandomState>, { rank::ADDRESS }>,
+    owners: RankedMutex<HashMap<Arc<Address>, ConnId, RandomState>, { rank::ADDRESS }>,
 }
 
 /// The temporary destinations of one connection.
 #[derive(Debug)]
 pub(super) struct Own {
     prefix: ByteString,
+    /// Those that the broker named, by the end of their names.
     known: HashMap<(Kind, ByteString), Arc<Address>, RandomState>,
+    /// Those that the client named, by their canonical names.
+    named: HashMap<(Kind, ByteString), Arc<Address>, RandomState>,
 }
 
 impl Temporaries {
     pub(super) fn new(started: Millis) -> Self {
-        Self { started, topics: RankedMutex::default() }
+        Self { started, owners: RankedMutex::default() }
+    }
+
+    /// False where another connection has it.
+    fn claim(&self, address: &Arc<Address>, conn: ConnId) -> bool {
+        *self.owners.lock().entry(Arc::clone(address)).or_insert(conn) == conn
+    }
+
+    fn forget(&self, address: &Address) {
+        self.owners.lock().remove(address);
+    }
+
+    /// Whose a temporary destination is; `None` where there is none of this name.
+    pub(super) fn owner(&self, address: &Address) -> Option<ConnId> {
+        self.owners.lock().get(address).copied()
+    }
+
+    /// All of them, with their owners.
+    pub(super) fn all(&self) -> Vec<(Arc<Address>, ConnId)> {
+        self.owners.lock().iter().map(|(address, conn)| (Arc::clone(address), *conn)).collect()
+    }
+}
+
+impl Own {
+    fn len(&self) -> usize {
+        self.known.len() + self.named.len()
+    }
+
+    fn all(self) -> impl Iterator<Item = Arc<Address>> {
+        self.known.into_values().chain(self.named.into_values())
     }
 }
 
 impl Port {
-    /// This connection's temporary destination of a name of its own choice, made where there is none.
+    /// This connection's temporary destination of a name of its own choice, made where there is none: other
+    /// connections know it by another name.
     pub fn temporary(&mut self, kind: Kind, name: &str) -> Result<Arc<Address>, Refused> {
         let key = (kind, ByteString::from(name));
-        let prefix = match &self.temporaries {
-            Some(own) => match own.known.get(&key) {
-                Some(address) => return Ok(Arc::clone(address)),
-                None if own.known.len() >= TEMPORARIES_MAX => return Err(Refused::TooManyTemporaries),
-                None => own.prefix.clone(),
-            },
-            None => format!("{PREFIX}{}.{:x}.", self.conn().0, self.broker.temporaries.started.0).into(),
-        };
+        if let Some(address) = self.temporaries.as_ref().and_then(|own| own.known.get(&key)) {
+            return Ok(Arc::clone(address));
+        }
         // By itself too: behind the prefix nobody would see that it is empty.
         Address::new(kind, key.1.clone()).map_err(Refused::Name)?;
+        let prefix = &self.may_have_another()?.prefix;
         let address = Address::new(kind, format!("{prefix}{name}")).map_err(Refused::Name)?;
-        let address = Arc::new(address);
-        match kind {
-            Kind::Queue => {
-                self.broker.queue(Class::Temporary, &address.name, false)?;
-            }
-            Kind::Topic => {
-                self.broker.temporaries.topics.lock().insert(address.name.clone());
-            }
+        let address = self.make_temporary(address)?;
+        if let Some(own) = &mut self.temporaries {
+            own.known.insert(key, Arc::clone(&address));
         }
-        let own = self.temporaries.get_or_insert_with(|| Box::new(Own { prefix, known: HashMap::default() }));
-        own.known.insert(key, Arc::clone(&address));
         Ok(address)
+    }
+
+    /// This connection's temporary destination of a name that all connections know it by, made where there
+    /// is none: its canonical name is [`temporary_name`]. Refused where another connection has it.
+    pub fn temporary_named(&mut self, kind: Kind, name: &str) -> Result<Arc<Address>, Refused> {
+        Address::new(kind, name).map_err(Refused::Name)?;
+        let address = Address::new(kind, temporary_name(name)).map_err(Refused::Name)?;
+        let key = (kind, address.name.clone());
+        if let Some(address) = self.temporaries.as_ref().and_then(|own| own.named.get(&key)) {
+            return Ok(Arc::clone(address));
+        }
+        if name.split('.').next().is_some_and(|level| level.bytes().all(|byte| byte.is_ascii_digit())) {
+            return Err(Refused::Reserved);
+        }
+        self.may_have_another()?;
+        let address = self.make_temporary(address)?;
+        if let Some(own) = &mut self.temporaries {
+            own.named.insert(key, Arc::clone(&address));
+        }
+        Ok(address)
+    }
+
+    /// What this connection has, if it may have one more.
+    fn may_have_another(&mut self) -> Result<&Own, Refused> {
+        let (conn, started) = (self.conn().0, self.broker.temporaries.started.0);
+        let own = self.temporaries.get_or_insert_with(|| {
+            let prefix = format!("{PREFIX}{conn}.{started:x}.").into();
+            Box::new(Own { prefix, known: HashMap::default(), named: HashMap::default() })
+        });
+        if own.len() < TEMPORARIES_MAX { Ok(own) } else { Err(Refused::TooManyTemporaries) }
+    }
+
+    fn make_temporary(&self, address: Address) -> Result<Arc<Address>, Refused> {
+        let address = Arc::new(address);
+        if !self.broker.temporaries.claim(&address, self.conn()) {
+            return Err(Refused::Taken(address.name.clone()));
+        }
+        if address.kind == Kind::Queue {
+            let made = self.broker.queue(Class::Temporary, &address.name, false);
+            made.inspect_err(|_| self.broker.temporaries.forget(&address))?;
+        }
+        Ok(address)
+    }
+
+    /// Deletes one of this connection's temporary destinations with all that waits in it.
+    pub fn delete_temporary(&mut self, address: &Address) -> Result<(), Refused> {
+        let conn = self.conn();
+        match self.broker.temporaries.owner(address) {
+            None => return Err(Refused::Gone(address.name.clone())),
+            Some(owner) if owner != conn => return Err(Refused::Foreign),
+            Some(_) => {}
+        }
+        if let Some(own) = &mut self.temporaries {
+            let gone = |known: &Arc<Address>| **known == *address;
+            own.known.retain(|_, known| !gone(known));
+            own.named.retain(|_, known| !gone(known));
+        }
+        self.broker.forget_temporary(address);
+        Ok(())
     }
 
     /// What the names of this connection's temporary destinations begin with; `None` while it has none.
@@ -86,7 +177,7 @@ impl Port {
     pub fn reach_temporary(&self, address: &Address) -> Result<(), Refused> {
         match address.kind {
             Kind::Queue => self.broker.reach_queue(&address.name),
-            Kind::Topic if self.broker.temporaries.topics.lock().contains(&address.name) => Ok(()),
+            Kind::Topic if self.broker.temporaries.owner(address).is_some() => Ok(()),
             Kind::Topic => Err(Refused::Gone(address.name.clone())),
         }
     }
@@ -107,15 +198,16 @@ impl Port {
 
     fn owns(&self, kind: Kind, name: &str) -> bool {
         self.temporaries.as_ref().is_some_and(|own| {
-            let name = name.strip_prefix(&*own.prefix);
-            name.is_some_and(|name| own.known.contains_key(&(kind, name.into())))
+            let end = name.strip_prefix(&*own.prefix);
+            end.is_some_and(|end| own.known.contains_key(&(kind, end.into())))
+                || own.named.contains_key(&(kind, name.into()))
         })
     }
 
     /// Deletes this connection's temporary destinations with all that waits in them.
     pub(super) fn forget_temporaries(&mut self) {
         let Some(own) = self.temporaries.take() else { return };
-        for address in own.known.into_values() {
+        for address in own.all() {
             self.broker.forget_temporary(&address);
         }
     }
@@ -132,14 +224,22 @@ impl Broker {
     }
 
     fn forget_temporary(&self, address: &Address) {
-        if address.kind == Kind::Topic {
-            self.temporaries.topics.lock().remove(&address.name);
-            if let Ok(pattern) = Pattern::of(address) {
-                self.router.touch(&pattern);
+        match address.kind {
+            Kind::Queue => self.forget_temporary_queue(&address.name),
+            Kind::Topic => {
+                self.temporaries.forget(address);
+                if let Ok(pattern) = Pattern::of(address) {
+                    self.router.touch(&pattern);
+                }
+                return;
             }
-            return;
         }
-        let Some(queue) = self.queues.find(Class::Temporary, &address.name) else { return };
+        // Last: until now nobody else can have made one of its name.
+        self.temporaries.forget(address);
+    }
+
+    fn forget_temporary_queue(&self, name: &ByteString) {
+        let Some(queue) = self.queues.find(Class::Temporary, name) else { return };
         let left = queue.lock().queue().stats().stored();
         self.counters.dropped_temporary(left);
         // It is not in the log, so nothing can fail.

@@ -8,7 +8,7 @@ use wharfmq_core::record::Class;
 use wharfmq_core::{Address, Kind, Pattern, Settings, SubTag};
 
 use super::kit::*;
-use crate::broker::{Binding, Refused};
+use crate::broker::{Binding, Refused, TEMPORARIES_MAX, chosen_name, is_temporary};
 
 #[test]
 fn only_their_connection_gets_hold_of_them() {
@@ -86,6 +86,74 @@ fn names_are_checked() {
     }
     let address = Arc::new(Address::queue("$temp"));
     assert_eq!(client.port.route(&address).unwrap_err(), Refused::Gone("$temp".into()));
+}
+
+#[test]
+fn names_that_clients_choose_are_everybodys() {
+    let rig = Rig::memory(Settings::default());
+    let (mut owner, mut other) = (rig.client(), rig.client());
+    for kind in [Kind::Queue, Kind::Topic] {
+        let made = owner.port.temporary_named(kind, "ID:host-1-2-1:1:1").unwrap();
+        assert_eq!(*made.name, *"$temp.ID:host-1-2-1:1:1");
+        assert!(is_temporary(&made.name));
+        assert_eq!(chosen_name(&made.name), Some("ID:host-1-2-1:1:1"));
+        assert_eq!(owner.port.temporary_named(kind, "ID:host-1-2-1:1:1"), Ok(Arc::clone(&made)));
+        let refused = Err(Refused::Taken(made.name.clone()));
+        assert_eq!(other.port.temporary_named(kind, "ID:host-1-2-1:1:1"), refused);
+        assert_eq!(other.port.reach_temporary(&made), Ok(()));
+        assert_eq!(other.port.delete_temporary(&made), Err(Refused::Foreign));
+        let pattern = Pattern::of(&made).unwrap();
+        assert_eq!(owner.port.may_subscribe(&pattern), Ok(()));
+        assert_eq!(other.port.may_subscribe(&pattern), Err(Refused::Foreign));
+    }
+    assert!(owner.port.find(Class::Temporary, &"$temp.ID:host-1-2-1:1:1".into()).is_some());
+    assert!(other.port.find(Class::Temporary, &"$temp.ID:host-1-2-1:1:1".into()).is_none());
+    let names =
+        ["", "a.*", ">", "7.1f.x", "7"].map(|name| owner.port.temporary_named(Kind::Queue, name).is_ok());
+    assert_eq!(names, [false; 5], "names that are none, or may be one that the broker gives");
+}
+
+#[test]
+fn what_waits_in_one_that_is_deleted_is_gone_and_counted() {
+    let rig = Rig::memory(Settings::default());
+    let (mut owner, mut other) = (rig.client(), rig.client());
+    let made = owner.port.temporary_named(Kind::Queue, "q:1").unwrap();
+    let topic = owner.port.temporary_named(Kind::Topic, "t:1").unwrap();
+    other.send(&made, "m", SAFE, Some(1));
+    other.settle_down(&rig);
+    for address in [&made, &topic] {
+        owner.port.delete_temporary(address).unwrap();
+        assert_eq!(other.port.reach_temporary(address), Err(Refused::Gone(address.name.clone())));
+        assert_eq!(owner.port.delete_temporary(address), Err(Refused::Gone(address.name.clone())));
+    }
+    assert_eq!(rig.broker.counters().totals().dropped_temporary, 1);
+    assert!(rig.broker.queues().all().is_empty());
+    other.port.temporary_named(Kind::Queue, "q:1").unwrap();
+}
+
+#[test]
+fn a_connection_that_comes_back_takes_its_names_over() {
+    let rig = Rig::memory(Settings::default());
+    let (mut stale, mut again) = (rig.client(), rig.client());
+    let made = stale.port.temporary_named(Kind::Queue, "ID:a:1").unwrap();
+    assert!(again.port.temporary_named(Kind::Queue, "ID:a:1").is_err());
+    stale.port.close();
+    assert_eq!(again.port.temporary_named(Kind::Queue, "ID:a:1"), Ok(Arc::clone(&made)));
+    stale.port.close();
+    assert_eq!(rig.client().port.reach_temporary(&made), Ok(()), "what is stale takes nothing along");
+}
+
+#[test]
+fn both_kinds_of_names_count_for_the_limit() {
+    let rig = Rig::memory(Settings::default());
+    let mut client = rig.client();
+    for n in 0..TEMPORARIES_MAX / 2 {
+        client.port.temporary_named(Kind::Topic, &format!("t:{n}")).unwrap();
+        client.port.temporary(Kind::Topic, &format!("t:{n}")).unwrap();
+    }
+    assert_eq!(client.port.temporary_named(Kind::Topic, "more"), Err(Refused::TooManyTemporaries));
+    assert_eq!(client.port.temporary(Kind::Topic, "more"), Err(Refused::TooManyTemporaries));
+    assert!(client.port.temporary_named(Kind::Topic, "t:1").is_ok(), "one that it has");
 }
 
 #[test]
