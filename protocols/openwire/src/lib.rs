@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+pub mod body;
 mod cache;
 mod codec;
 mod commands;
@@ -32,9 +33,12 @@ mod error;
 mod field;
 mod head;
 mod ids;
+pub mod inflate;
+mod malformed;
 mod message;
-mod mutf8;
+pub mod mutf8;
 mod negotiate;
+pub mod primitive;
 mod reader;
 mod structure;
 mod text;
@@ -47,6 +51,7 @@ pub use destination::{Destination, DestinationKind};
 pub use error::Error;
 pub use head::{read_head, write_head};
 pub use ids::*;
+pub use malformed::Malformed;
 pub use message::{Blob, Message, MessageKind};
 pub use negotiate::{CACHE_SIZE_MIN, MAGIC, Proposal, VERSION_MAX, negotiate};
 #[doc(hidden)]
