@@ -16,6 +16,7 @@
 //! MQTT 3 has none of them. What the broker says for itself (destination, message-id, priority, expiry and
 //! the like) is written by the adapter and never taken from a publisher's headers; see [`is_reserved`].
 
+pub mod openwire;
 mod view;
 
 use std::borrow::Cow;
@@ -36,6 +37,8 @@ pub const STOMP: HeadTag = HeadTag(1);
 pub const MQTT3: HeadTag = HeadTag(2);
 /// The properties of an MQTT 5 PUBLISH as they came, without their length.
 pub const MQTT5: HeadTag = HeadTag(3);
+/// A message of OpenWire without its content; see [`wharfmq_openwire::write_head`].
+pub const OPENWIRE: HeadTag = HeadTag(4);
 
 /// The first line of a [`STOMP`] head whose body is text; without it the body is bytes.
 pub const TEXT_LINE: &[u8] = b"amq-msg-type:text\n";

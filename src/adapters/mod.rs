@@ -6,7 +6,9 @@ pub mod destination;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod mqtt;
+pub mod openwire;
 mod routes;
+mod schedule;
 pub mod stomp;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -63,6 +63,19 @@ impl Claims {
         self.holders.get(id).is_some_and(|holder| holder.conn == conn)
     }
 
+    pub(super) fn is_held(&self, id: &ByteString) -> bool {
+        self.holders.contains_key(id)
+    }
+
+    /// Ends the holder at once, for a connection that waits and goes on to do so.
+    pub(super) fn oust(&self, id: &ByteString, waiting: ConnId) {
+        let holder = self.holders.get(id);
+        if let Some(holder) = holder.filter(|holder| holder.conn != waiting) {
+            // A client that reads nothing is told nothing, and would not go for that.
+            holder.outbox.expel();
+        }
+    }
+
     /// Lets go; a connection that waits becomes the holder. False where another already is.
     pub(super) fn release(&self, id: &ByteString, conn: ConnId) -> bool {
         loop {

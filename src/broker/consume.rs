@@ -109,6 +109,18 @@ impl Port {
         self.broker.detach(consumer, handled, self.now);
     }
 
+    /// [`Port::cancel`] where the client is lost: whatever it was sent may have been seen, and need not have
+    /// failed. Only deliveries up to the tag `handled` count as that; the others come again as redelivered.
+    pub fn cancel_lost(&mut self, consumer: &Consumer, handled: u64) {
+        self.broker.run(&consumer.queue, |queue, _| queue.mark_seen(consumer.key, u64::MAX));
+        self.cancel(consumer, handled);
+    }
+
+    /// Takes back what a consumer may still be given, up to so many messages.
+    pub fn withdraw(&self, consumer: &Consumer, messages: u32) {
+        self.broker.run(&consumer.queue, |queue, _| queue.withdraw(consumer.key, messages));
+    }
+
     /// Takes away what a consumer that was cancelled has been given and the session has not looked at.
     pub fn discard_deliveries(&mut self, sub: SubTag) {
         self.outbox.take(&mut self.events);

@@ -17,6 +17,7 @@ mod ids;
 mod load;
 mod logins;
 mod manage;
+mod names;
 mod open;
 mod parts;
 mod port;
@@ -95,6 +96,7 @@ pub struct Broker {
     states: state::States,
     retained: retain::Retained,
     claims: claims::Claims,
+    names: names::Names,
     temporaries: temporary::Temporaries,
     watchers: watchers::Watchers,
     wills: wills::Wills,

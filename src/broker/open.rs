@@ -84,6 +84,7 @@ impl Broker {
             states: state::States::default(),
             retained: retain::Retained::default(),
             claims: claims::Claims::default(),
+            names: Default::default(),
             temporaries: temporary::Temporaries::new(started),
             watchers: watchers::Watchers::default(),
             wills: wills::Wills::default(),

@@ -13,6 +13,7 @@ use wharfmq_core::record::Class;
 use wharfmq_core::{ConnId, CoreEvent, Item, Kind, Outbox, QueueCell, QueueId, Terms, Token, limits};
 
 use super::flush::{Flushed, Flusher};
+use super::names;
 use super::stage::{Extra, Stage, StagedState};
 use super::temporary::Own;
 use super::tx::Transactions;
@@ -72,6 +73,8 @@ pub struct Port {
     pub(super) transactions: Transactions,
     /// `None` for the many that have none.
     pub(super) temporaries: Option<Box<Own>>,
+    /// `None` for those that gave themselves no name.
+    pub(super) names: Option<Box<names::Own>>,
     /// Patterns watched with [`Port::watch_queues`].
     pub(super) watches: usize,
     pub(super) peer: Arc<Peer>,
@@ -121,6 +124,7 @@ impl Port {
             consumers: Vec::new(),
             transactions: Transactions::default(),
             temporaries: None,
+            names: None,
             watches: 0,
             peer,
             principal: None,
@@ -479,5 +483,6 @@ impl Port {
         self.outbox.close();
         self.add_up();
         self.connection_ended();
+        self.release_names();
     }
 }

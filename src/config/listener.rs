@@ -32,7 +32,7 @@ pub enum Protocol {
 impl Protocol {
     /// Whether this version speaks it.
     pub const fn is_spoken(self) -> bool {
-        matches!(self, Self::Mqtt | Self::Stomp | Self::WebSocket | Self::Auto)
+        matches!(self, Self::Mqtt | Self::Stomp | Self::OpenWire | Self::WebSocket | Self::Auto)
     }
 }
 
@@ -75,6 +75,11 @@ const fn scheme(name: &'static str, protocol: Protocol, tls: bool, port: u16) ->
 }
 
 impl Scheme {
+    /// Whether it is open where nothing is configured: it has a port, and is no other one's alias.
+    pub fn is_default(&self) -> bool {
+        self.port != 0 && !matches!(self.name, "tcp" | "ssl")
+    }
+
     /// The scheme of that name, or why there is none.
     pub fn find(name: &str) -> Result<&'static Self, String> {
         SCHEMES.iter().find(|scheme| scheme.name == name).ok_or_else(|| {

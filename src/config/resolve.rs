@@ -65,7 +65,7 @@ impl Resolver<'_> {
         }
         if self.entries.instances("listener").next().is_none() {
             let wanted = |tls_of: bool| !tls_of || tls.contains_key("default");
-            let schemes = SCHEMES.iter().filter(|scheme| scheme.protocol.is_spoken() && scheme.port != 0);
+            let schemes = SCHEMES.iter().filter(|scheme| scheme.protocol.is_spoken() && scheme.is_default());
             let defaults = schemes.filter(|scheme| wanted(scheme.tls)).map(Listener::loopback);
             listeners.extend(defaults.map(|listener| (listener, Origin::Default)));
         }

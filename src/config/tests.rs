@@ -72,7 +72,15 @@ impl Case {
 fn nothing_given() {
     let settings = Case::new().settings();
     let urls: Vec<String> = settings.listeners.iter().map(ToString::to_string).collect();
-    assert_eq!(urls, ["mqtt://127.0.0.1:1883", "stomp://127.0.0.1:61613", "ws://127.0.0.1:61614"]);
+    assert_eq!(
+        urls,
+        [
+            "mqtt://127.0.0.1:1883",
+            "stomp://127.0.0.1:61613",
+            "openwire://127.0.0.1:61616",
+            "ws://127.0.0.1:61614"
+        ]
+    );
     assert!(settings.listeners.iter().all(|listener| listener.allow_anonymous && listener.tls.is_none()));
     assert_eq!(settings.data_dir, PathBuf::from("wharfmq-data"));
     assert_eq!(settings.store, StoreKind::Journal);
@@ -417,6 +425,8 @@ fn tls_twins() {
         "mqtts://127.0.0.1:8883",
         "stomp://127.0.0.1:61613",
         "stomps://127.0.0.1:61612",
+        "openwire://127.0.0.1:61616",
+        "openwires://127.0.0.1:61617",
         "ws://127.0.0.1:61614",
         "wss://127.0.0.1:61619",
     ];
@@ -424,7 +434,7 @@ fn tls_twins() {
     let mut dev = Case::new();
     dev.sources.flags.dev_tls = true;
     let settings = dev.settings();
-    assert_eq!(settings.listeners.len(), 6);
+    assert_eq!(settings.listeners.len(), 8);
     assert_eq!(settings.tls["default"].certificate, PathBuf::from("wharfmq-data/dev-tls/server.pem"));
     dev.sources.file = case.sources.file.clone();
     assert!(dev.problem().contains("exclude each other"));

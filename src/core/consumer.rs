@@ -84,6 +84,13 @@ impl CreditPool {
         self.messages.fetch_add(messages.into(), Ordering::Relaxed);
     }
 
+    /// Takes back what nobody has drawn yet, up to so many messages.
+    pub fn take_back(&self, messages: u32) {
+        let _taken = self.messages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            (left > 0).then_some(left - left.min(messages.into()))
+        });
+    }
+
     /// Takes one message's worth out; false where there is none.
     pub(crate) fn take(&self) -> bool {
         let take = |left: i64| (left > 0).then_some(left - 1);
@@ -268,6 +275,14 @@ impl Roster {
         consumer.starved = false;
         self.refresh(key.slot);
         true
+    }
+
+    pub(crate) fn withdraw(&mut self, key: ConsumerKey, messages: u32) -> u32 {
+        let Some(consumer) = self.get_mut(key) else { return 0 };
+        let taken = consumer.messages.min(messages.into());
+        consumer.messages -= taken;
+        self.refresh(key.slot);
+        taken as u32
     }
 
     /// Whose turn it is.

@@ -5,6 +5,8 @@
 pub enum Proto {
     /// MQTT 3.1, 3.1.1 and 5.0.
     Mqtt,
+    /// OpenWire 1 to 12.
+    OpenWire,
     /// STOMP 1.0, 1.1 and 1.2.
     Stomp,
 }
@@ -14,6 +16,7 @@ impl Proto {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Mqtt => "mqtt",
+            Self::OpenWire => "openwire",
             Self::Stomp => "stomp",
         }
     }
@@ -36,6 +39,8 @@ pub enum Sniffed {
 const EOLS_MAX: usize = 64;
 /// The fixed header of an MQTT CONNECT: type 1, flags 0 (MQTT 5.0, 3.1).
 const MQTT_CONNECT: u8 = 0x10;
+/// What stands behind the size of the first frame of OpenWire.
+const OPENWIRE_START: &[u8] = b"\x01ActiveMQ";
 const TLS_HANDSHAKE: u8 = 0x16;
 const TLS_MAJOR: u8 = 0x03;
 
@@ -45,6 +50,7 @@ pub fn sniff(bytes: &[u8]) -> Sniffed {
         [] | [TLS_HANDSHAKE] => Sniffed::NeedInput,
         [TLS_HANDSHAKE, TLS_MAJOR, ..] => Sniffed::Tls,
         [MQTT_CONNECT, ..] => Sniffed::Proto(Proto::Mqtt),
+        [0, ..] => sniff_openwire(bytes),
         _ => sniff_stomp(bytes),
     }
 }
@@ -57,6 +63,17 @@ pub(super) const fn is_tls(first: u8) -> bool {
 /// Whether a first byte can only begin a request of HTTP: the `G` of GET.
 pub(super) const fn is_http(first: u8) -> bool {
     first == b'G'
+}
+
+/// An OpenWire connection begins with the size of a WireFormatInfo, far below 16 MiB, and its type and magic.
+fn sniff_openwire(bytes: &[u8]) -> Sniffed {
+    let known = bytes.get(4..).unwrap_or_default();
+    let told = known.iter().zip(OPENWIRE_START).all(|(byte, start)| byte == start);
+    match known.len() >= OPENWIRE_START.len() {
+        _ if !told => Sniffed::Unknown,
+        true => Sniffed::Proto(Proto::OpenWire),
+        false => Sniffed::NeedInput,
+    }
 }
 
 /// A STOMP connection begins with a CONNECT or STOMP frame, perhaps after line ends.
@@ -95,6 +112,7 @@ mod tests {
     #[test]
     fn every_prefix_of_every_greeting() {
         told_by_the_last_byte(&[0x16, 0x03], Sniffed::Tls);
+        told_by_the_last_byte(b"\x00\x00\x01\x40\x01ActiveMQ", Sniffed::Proto(Proto::OpenWire));
         told_by_the_last_byte(&[0x10], Sniffed::Proto(Proto::Mqtt));
         for command in ["CONNECT", "STOMP"] {
             for before in ["", "\n", "\r\n", "\n\r\n\n"] {
@@ -111,7 +129,7 @@ mod tests {
         for first in 0..=u8::MAX {
             let expected = match first {
                 0x10 => Sniffed::Proto(Proto::Mqtt),
-                0x16 | b'C' | b'S' | b'\n' | b'\r' => Sniffed::NeedInput,
+                0 | 0x16 | b'C' | b'S' | b'\n' | b'\r' => Sniffed::NeedInput,
                 _ => Sniffed::Unknown,
             };
             assert_eq!(sniff(&[first]), expected, "{first:#x}");

@@ -113,6 +113,7 @@ impl Session for TestSession {
         if !self.open && input.first() != Some(&0) {
             let greeting = match self.proto {
                 Proto::Mqtt => 1,
+                Proto::OpenWire => "SIZE.ActiveMQ".len(),
                 Proto::Stomp => "CONNECT\n".len(),
             };
             if input.len() < greeting {

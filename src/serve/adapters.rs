@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::adapters::Session;
 use crate::adapters::mqtt::{MqttOptions, MqttSession};
+use crate::adapters::openwire::{OpenWireOptions, OpenWireSession};
 use crate::adapters::stomp::{StompOptions, StompSession};
 use crate::broker::{Broker, Now, Peer, Port};
 use crate::config::Settings;
@@ -14,6 +15,7 @@ use crate::net::{Proto, Sessions};
 pub(super) struct Adapters {
     broker: Arc<Broker>,
     mqtt: Arc<MqttOptions>,
+    openwire: Arc<OpenWireOptions>,
     stomp: StompOptions,
 }
 
@@ -26,7 +28,18 @@ impl Adapters {
             max_frame_before_login: before_login as usize,
             ..StompOptions::default()
         };
-        Self { broker, mqtt: Arc::new(mqtt(&settings.mqtt, max_frame, before_login)), stomp }
+        let openwire = OpenWireOptions {
+            max_frame: max_frame as usize,
+            max_frame_before_login: before_login as usize,
+            broker_id: format!("ID:wharfmq-{:x}", broker.now().wall.0).into(),
+            ..OpenWireOptions::default()
+        };
+        Self {
+            broker,
+            mqtt: Arc::new(mqtt(&settings.mqtt, max_frame, before_login)),
+            openwire: Arc::new(openwire),
+            stomp,
+        }
     }
 }
 
@@ -38,6 +51,7 @@ impl Sessions for Adapters {
     fn session(&self, proto: Proto, _peer: &Peer) -> Box<dyn Session> {
         match proto {
             Proto::Mqtt => Box::new(MqttSession::new(Arc::clone(&self.mqtt))),
+            Proto::OpenWire => Box::new(OpenWireSession::new(Arc::clone(&self.openwire))),
             Proto::Stomp => Box::new(StompSession::new(self.stomp)),
         }
     }

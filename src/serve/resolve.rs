@@ -29,6 +29,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Vec<ListenerSpec>, Failur
     for listener in &settings.listeners {
         let spoken = match listener.scheme.protocol {
             Protocol::Mqtt => Spoken::Only(Proto::Mqtt),
+            Protocol::OpenWire => Spoken::Only(Proto::OpenWire),
             Protocol::Stomp => Spoken::Only(Proto::Stomp),
             Protocol::WebSocket => Spoken::WebSocket,
             Protocol::Auto => Spoken::Any,

@@ -77,6 +77,7 @@ const LAYERS: &[Layer] = &[
             "wharfmq_core",
             "wharfmq_base",
             "wharfmq_mqtt",
+            "wharfmq_openwire",
             "wharfmq_stomp",
         ],
         special: &[],

@@ -10,9 +10,9 @@ use super::composite::Routes;
 use super::fault::Stop;
 use super::message::ID_PREFIX;
 use super::receipts::SILENT;
-use super::schedule::JOB;
 use super::send::Sent;
 use crate::adapters::convert;
+use crate::adapters::schedule::JOB;
 use crate::broker::{Later, Port, Route, Schedule};
 
 /// What is to be done for a SEND.
@@ -44,7 +44,7 @@ impl Open {
             None => smallvec![Arc::clone(self.routes.get(destination, port).map_err(Stop::fault)?)],
         };
         let to_topic = routes.iter().any(|route| route.address.kind == Kind::Topic);
-        let mut schedule = asked.times.schedule(asked.delay(), to_topic)?;
+        let mut schedule = asked.times.schedule(asked.delay(), to_topic).map_err(Stop::Fault)?;
         if let Some(schedule) = &mut schedule {
             schedule.job = port.next_job();
             let number = schedule.job.0.to_string();

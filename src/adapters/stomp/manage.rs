@@ -10,9 +10,9 @@ use super::Open;
 use super::elements::Elements;
 use super::fault::Stop;
 use super::message::ID_PREFIX;
-use super::schedule::JOB;
 use super::send::Sent;
 use crate::adapters::destination::stomp_name;
+use crate::adapters::schedule::JOB;
 use crate::broker::{Jobs, Port};
 
 /// The topic that is the scheduler.

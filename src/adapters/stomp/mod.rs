@@ -14,7 +14,6 @@ mod message;
 mod options;
 mod receipts;
 mod replay;
-mod schedule;
 mod send;
 mod subs;
 mod subscribe;

@@ -5,7 +5,7 @@ use wharfmq_core::{GroupId, Terms, limits};
 
 use super::fault::Stop;
 use super::manage::ACTION;
-use super::schedule::{JOB, Times, millis};
+use crate::adapters::schedule::{JOB, Times, millis};
 
 const GROUP: &str = "JMSXGroupID";
 const SEQUENCE: &str = "JMSXGroupSeq";
@@ -47,14 +47,14 @@ impl Asked {
             // The broker reads it itself, where the queue asks for it.
             IDENTITY => bounded(name, value, limits::IDENTITY_BYTES_MAX)?,
             DELAY => {
-                let delay = millis(name, value)?;
+                let delay = millis(name, value).map_err(Stop::Fault)?;
                 self.delay.get_or_insert(delay);
                 return Ok(false);
             }
             ACTION => self.manages = true,
             // The broker's own word for what it sends later.
             JOB => return Ok(false),
-            _ => return Ok(!self.times.read(name, value)?),
+            _ => return Ok(!self.times.read(name, value).map_err(Stop::Fault)?),
         }
         Ok(true)
     }

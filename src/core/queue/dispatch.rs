@@ -43,6 +43,12 @@ impl Queue {
         }
     }
 
+    /// Takes back what a consumer may still be given, up to so many messages. Answers how many that were:
+    /// the others are on their way.
+    pub fn withdraw(&mut self, consumer: ConsumerKey, messages: u32) -> u32 {
+        self.roster.withdraw(consumer, messages)
+    }
+
     /// Hands the deliveries made so far to the outboxes: one push, and so at most one wake, for each
     /// consumer. To be called before the queue's lock is released.
     pub fn push_deliveries(&mut self) {

@@ -143,6 +143,12 @@ impl InFlight {
         live.map(|slot| &mut slot.entry).find(|entry| entry.order == order)
     }
 
+    /// Counts one delivery of each up to the tag `last` that has none.
+    pub(crate) fn mark_seen(&mut self, last: u64) {
+        let seen = self.slots.iter_mut().take_while(|slot| slot.tag <= last);
+        seen.for_each(|slot| slot.entry.deliveries = slot.entry.deliveries.max(1));
+    }
+
     /// Gives spare capacity back.
     pub(crate) fn trim(&mut self) {
         self.slots.shrink_to_fit();

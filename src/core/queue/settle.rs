@@ -130,6 +130,14 @@ impl Queue {
         true
     }
 
+    /// Notes that deliveries up to the tag `last` may have been seen by their consumer's client, which is
+    /// lost: they come again as redelivered, yet nobody knows that they have failed.
+    pub fn mark_seen(&mut self, key: ConsumerKey, last: u64) {
+        if let Some(consumer) = self.roster.get_mut(key) {
+            consumer.in_flight.mark_seen(last);
+        }
+    }
+
     /// Accepts deliveries as part of a transaction: they stay in flight, marked, until
     /// [`Queue::commit_staged`] or [`Queue::unstage`]. How many were found; each is added to `into`.
     pub fn stage(&mut self, key: ConsumerKey, tags: Tags, into: &mut Vec<Staged>) -> usize {

@@ -1,0 +1,127 @@
+//! MessageAck: ranges of a consumer's deliveries, in the order in which they were sent.
+
+use wharfmq_base::Millis;
+use wharfmq_core::{Credit, Outcome, Tags};
+use wharfmq_openwire::{MessageAck, MessageId};
+
+use super::Open;
+use super::consumers::{Consumer, Source};
+use super::fault::Stop;
+use super::flights::{Flight, runs};
+use super::replies::Reply;
+use crate::broker::Port;
+
+/// What an acknowledgement says, by its number.
+const DELIVERED: i8 = 0;
+const POISON: i8 = 1;
+const REDELIVERED: i8 = 3;
+const INDIVIDUAL: i8 = 4;
+const EXPIRED: i8 = 6;
+
+/// A message that its client takes for expired is looked at again after so many milliseconds: by then it
+/// is so by the broker's clock as well, or the client's is wrong.
+const EXPIRY_PAUSE: Millis = Millis(1_000);
+
+impl Open {
+    pub(super) fn on_ack(&mut self, ack: MessageAck, port: &mut Port) -> Result<Option<Reply>, Stop> {
+        let reply = ack.response_required.then_some(Reply::Response(ack.command_id));
+        let id = ack.consumer_id.as_ref().ok_or_else(|| Stop::jms("MessageAck has no consumer id"))?;
+        self.check_own(id.connection_id.as_ref())?;
+        // What is acknowledged may be sent on: in the order that its client sees.
+        self.flush(port);
+        let transaction = match &ack.transaction_id {
+            // A message is never poison in a transaction only.
+            Some(transaction) if ack.ack_type != POISON => Some(self.transactions.number_of(transaction)?),
+            _ => None,
+        };
+        let Some(consumer) = self.consumers.by_id_mut(id) else {
+            // It has just ended, or was another connection's: what it held is in its queue again.
+            return Ok(reply);
+        };
+        let tag = consumer.tag;
+        match ack.ack_type {
+            DELIVERED => {
+                let count = u32::try_from(ack.message_count).unwrap_or(0).min(consumer.flights.len() as u32);
+                consumer.debt = consumer.debt.saturating_add(count);
+                consumer.grant(count, port);
+            }
+            REDELIVERED => {}
+            kind => {
+                let first = if kind == INDIVIDUAL {
+                    ack.last_message_id.as_ref()
+                } else {
+                    ack.first_message_id.as_ref()
+                };
+                let last = ack.last_message_id.as_ref().map(sequence);
+                let last = last.ok_or_else(|| Stop::jms("MessageAck has no last message id"))?;
+                let Some(range) = consumer.flights.range(first.map(sequence), last) else { return Ok(reply) };
+                if consumer.browser.is_some() {
+                    let shown = consumer.flights.take(range).len() as u32;
+                    consumer.room = consumer.room.saturating_add(shown);
+                    port.go_on();
+                    self.browse_on(port);
+                } else if let Some(transaction) = transaction {
+                    let staged = consumer.flights.stage(range, transaction);
+                    self.settle_in(tag, transaction, &staged, outcome(kind), port)?;
+                } else {
+                    let taken = consumer.flights.take(range);
+                    settle(consumer, &taken, outcome(kind), port);
+                }
+            }
+        }
+        self.send_pending(tag, port);
+        Ok(reply)
+    }
+
+    /// Settles within a transaction. It makes room for more messages at once, as a transaction may be
+    /// larger than the prefetch.
+    fn settle_in(
+        &mut self,
+        tag: u32,
+        transaction: u32,
+        staged: &[Flight],
+        outcome: Outcome,
+        port: &mut Port,
+    ) -> Result<(), Stop> {
+        let name = self.transactions.touch(transaction, tag);
+        let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(()) };
+        for (part, first, last) in runs(staged) {
+            if let Some(Source::Queue(held, _)) = consumer.part_mut(part).map(|part| &part.source) {
+                let held = held.clone();
+                port.settle_in(&name, &held, Tags::Range(first, last), outcome)?;
+            }
+        }
+        let room = consumer.paid(staged.len() as u32);
+        consumer.grant(room, port);
+        Ok(())
+    }
+}
+
+/// Settles deliveries that were taken out of a consumer's, and gives it room for as many.
+fn settle(consumer: &mut Consumer, taken: &[Flight], outcome: Outcome, port: &mut Port) {
+    let room = if consumer.prefetch == 0 { 0 } else { consumer.paid(taken.len() as u32) };
+    let mut left = room;
+    for (part, first, last) in runs(taken) {
+        let Some(Source::Queue(held, _)) = consumer.part_mut(part).map(|part| &part.source) else { continue };
+        let held = held.clone();
+        // The room goes with the settling, under one hold of the queue's lock.
+        let messages =
+            if consumer.pool.is_some() || consumer.parts.len() > 1 { 0 } else { std::mem::take(&mut left) };
+        port.settle(&held, Tags::Range(first, last), outcome, Credit { messages, bytes: 0 });
+        consumer.room = consumer.room.saturating_add(messages);
+    }
+    consumer.grant(left, port);
+}
+
+const fn outcome(kind: i8) -> Outcome {
+    match kind {
+        POISON => Outcome::Reject,
+        EXPIRED => Outcome::Requeue { delay: EXPIRY_PAUSE, count: false },
+        _ => Outcome::Accept,
+    }
+}
+
+/// The number that the broker has given a message.
+const fn sequence(id: &MessageId) -> u64 {
+    id.broker_sequence_id as u64
+}

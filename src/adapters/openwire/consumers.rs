@@ -1,0 +1,218 @@
+//! The consumers of a connection.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+use wharfmq_base::Millis;
+use wharfmq_core::{Chunk, ConsumeSpec, Credit, CreditPool, Pattern, QueueId, SubTag};
+use wharfmq_openwire::{ConsumerId, Destination};
+
+use super::browse::Browser;
+use super::flights::Flights;
+use crate::broker::{self, Port};
+
+/// Consumers of one connection; of one of several queues each counts.
+pub(super) const CONSUMERS_MAX: usize = 20_000;
+
+/// One consumer.
+pub(super) struct Consumer {
+    pub(super) id: Arc<ConsumerId>,
+    /// Its number among the subscriptions of the connection; its parts have others.
+    pub(super) tag: u32,
+    /// Messages that the client holds unacknowledged at most; 0 where it asks for each.
+    pub(super) prefetch: u32,
+    /// Room for messages that was given before the acknowledgements that are to pay for it.
+    pub(super) debt: u32,
+    pub(super) flights: Flights,
+    pub(super) parts: SmallVec<[Part; 1]>,
+    /// What it asks of each queue, but for the number.
+    pub(super) want: ConsumeSpec,
+    /// The credit that several queues share.
+    pub(super) pool: Option<Arc<CreditPool>>,
+    /// Queues that are parts already.
+    pub(super) queues: HashSet<QueueId, RandomState>,
+    /// The queue of a durable subscription, by name.
+    pub(super) durable: Option<ByteString>,
+    /// Of what nothing stores: how many more the client has room for, and what waits for that.
+    pub(super) room: u32,
+    pub(super) pending: VecDeque<(Arc<Chunk>, u32, u32)>,
+    pub(super) pending_bytes: usize,
+    /// Until when a client that asked for a message waits, on the monotonic clock.
+    pub(super) pulls: VecDeque<Millis>,
+    pub(super) browser: Option<Box<Browser>>,
+}
+
+/// One source of a consumer.
+pub(super) struct Part {
+    pub(super) tag: u32,
+    pub(super) source: Source,
+    /// The last delivery that was sent.
+    pub(super) last: u64,
+    /// Bytes sent since the last grant.
+    pub(super) bytes: u32,
+}
+
+pub(super) enum Source {
+    /// A queue, and what the client calls it.
+    Queue(broker::Consumer, Arc<Destination>),
+    /// Nothing is stored. What several of them match comes once.
+    Topics(SmallVec<[Pattern; 1]>),
+}
+
+/// All consumers of a connection, by number and by id.
+#[derive(Default)]
+pub(super) struct Consumers {
+    list: HashMap<u32, Consumer, RandomState>,
+    /// The consumers of parts.
+    of_part: HashMap<u32, u32, RandomState>,
+    by_id: HashMap<(i64, i64), u32, RandomState>,
+    next: u32,
+    /// Those that were sent something since the last grant.
+    pub(super) touched: Vec<(u32, u32)>,
+    pub(super) browsers: usize,
+    pub(super) pulling: usize,
+}
+
+impl Consumer {
+    pub(super) fn part_mut(&mut self, tag: u32) -> Option<&mut Part> {
+        self.parts.iter_mut().find(|part| part.tag == tag)
+    }
+
+    /// Room for more messages after so many were acknowledged.
+    pub(super) const fn paid(&mut self, acknowledged: u32) -> u32 {
+        let paid = if self.debt < acknowledged { self.debt } else { acknowledged };
+        self.debt -= paid;
+        acknowledged - paid
+    }
+
+    /// Lets its sources give so many messages more.
+    pub(super) fn grant(&mut self, messages: u32, port: &Port) {
+        if messages == 0 {
+            return;
+        }
+        self.room = self.room.saturating_add(messages);
+        let credit = match &self.pool {
+            Some(pool) => {
+                pool.put(messages);
+                Credit::default()
+            }
+            None => Credit { messages, bytes: 0 },
+        };
+        for part in &self.parts {
+            if let Source::Queue(consumer, _) = &part.source {
+                port.grant(consumer, credit);
+            }
+        }
+    }
+
+    /// Ends it. Deliveries up to the message of the number `last` were seen by the client; `None` where
+    /// nobody knows.
+    pub(super) fn end(&self, last: Option<u64>, port: &mut Port) {
+        for part in &self.parts {
+            match &part.source {
+                Source::Queue(consumer, _) => {
+                    match last {
+                        Some(last) => port.cancel(consumer, self.flights.seen(part.tag, last)),
+                        None => {
+                            // What was acknowledged last shows how far the client has come; what lies
+                            // behind it may have been seen and need not have been.
+                            let first = self.flights.first_of(part.tag).unwrap_or(part.last);
+                            port.cancel_lost(consumer, first);
+                        }
+                    }
+                    port.remove_own(&consumer.queue);
+                    port.discard_deliveries(SubTag(part.tag));
+                }
+                Source::Topics(patterns) => {
+                    patterns.iter().for_each(|pattern| port.unsubscribe(pattern, SubTag(part.tag)));
+                }
+            }
+        }
+        port.unwatch(SubTag(self.tag));
+    }
+}
+
+impl Consumers {
+    /// How many there are, each part counted.
+    pub(super) fn len(&self) -> usize {
+        self.list.len().max(self.of_part.len())
+    }
+
+    /// A number that was never given out before; `None` once they are used up.
+    pub(super) fn next_tag(&mut self) -> Option<u32> {
+        self.next = self.next.checked_add(1)?;
+        Some(self.next)
+    }
+
+    pub(super) fn insert(&mut self, consumer: Consumer) {
+        for part in &consumer.parts {
+            self.of_part.insert(part.tag, consumer.tag);
+        }
+        self.browsers += usize::from(consumer.browser.is_some());
+        self.by_id.insert(key(&consumer.id), consumer.tag);
+        self.list.insert(consumer.tag, consumer);
+    }
+
+    pub(super) fn add_part(&mut self, tag: u32, part: Part) {
+        self.of_part.insert(part.tag, tag);
+        if let Some(consumer) = self.list.get_mut(&tag) {
+            consumer.parts.push(part);
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, tag: u32) -> Option<&mut Consumer> {
+        self.list.get_mut(&tag)
+    }
+
+    /// The consumer that a part belongs to.
+    pub(super) fn of_part_mut(&mut self, part: u32) -> Option<&mut Consumer> {
+        self.list.get_mut(self.of_part.get(&part)?)
+    }
+
+    pub(super) fn of_id(&self, id: &ConsumerId) -> Option<u32> {
+        self.by_id.get(&key(id)).copied()
+    }
+
+    pub(super) fn by_id_mut(&mut self, id: &ConsumerId) -> Option<&mut Consumer> {
+        self.list.get_mut(self.by_id.get(&key(id))?)
+    }
+
+    pub(super) fn remove(&mut self, tag: u32) -> Option<Consumer> {
+        let consumer = self.list.remove(&tag)?;
+        for part in &consumer.parts {
+            self.of_part.remove(&part.tag);
+        }
+        self.browsers -= usize::from(consumer.browser.is_some());
+        self.by_id.remove(&key(&consumer.id));
+        Some(consumer)
+    }
+
+    /// The numbers of all consumers of a session, in the order in which they were made.
+    pub(super) fn of_session(&self, session: i64) -> Vec<u32> {
+        let mut found: Vec<u32> =
+            self.list.values().filter(|consumer| consumer.id.session_id == session).map(|c| c.tag).collect();
+        found.sort_unstable();
+        found
+    }
+
+    pub(super) fn tags(&self) -> Vec<u32> {
+        let mut tags: Vec<u32> = self.list.keys().copied().collect();
+        tags.sort_unstable();
+        tags
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Consumer> {
+        self.list.values_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Consumer> {
+        self.list.values()
+    }
+}
+
+const fn key(id: &ConsumerId) -> (i64, i64) {
+    (id.session_id, id.value)
+}

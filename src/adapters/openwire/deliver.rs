@@ -1,0 +1,173 @@
+//! MessageDispatch: messages for consumers.
+
+use std::sync::Arc;
+
+use wharfmq_core::{Chunk, Delivery, Run, SubTag};
+use wharfmq_openwire::{ConsumerId, Destination, MessageDispatch};
+
+use super::consumers::{Consumer, Source};
+use super::flights::Flight;
+use super::message::{Outgoing, spell};
+use super::{OUT_HIGH, Open};
+use crate::broker::Port;
+
+/// Bytes of what nothing stores that wait for one consumer's acknowledgements; beyond it the connection
+/// waits.
+const PENDING_BYTES_MAX: usize = 16 << 20;
+
+static NO_NOTES: wharfmq_core::Notes = wharfmq_core::Notes(bytes::Bytes::new());
+
+impl Open {
+    /// Sends a queue's message.
+    pub(super) fn send_delivery(&mut self, delivery: &Delivery, port: &mut Port) -> bool {
+        let (part_tag, message) = (delivery.sub.0, &delivery.message);
+        let Self { consumers, spelling, encoder, .. } = self;
+        // The rest of a consumer that has ended; its queue has it back.
+        let Some(consumer) = consumers.of_part_mut(part_tag) else { return true };
+        let (tag, id, is_durable) = (consumer.tag, Arc::clone(&consumer.id), consumer.durable.is_some());
+        let sequence = message.id.0 + 1;
+        consumer.flights.push(Flight { sequence, part: part_tag, tag: delivery.tag, staged: 0 });
+        consumers.pulling -= usize::from(consumer.pulls.pop_front().is_some());
+        let Some(part) = consumers.of_part_mut(part_tag).and_then(|consumer| consumer.part_mut(part_tag))
+        else {
+            return true;
+        };
+        part.last = delivery.tag;
+        part.bytes = part.bytes.saturating_add(message.size());
+        let Source::Queue(_, queue) = &part.source else { return true };
+        let sent_to = spell(spelling, &message.address);
+        let destination = if is_durable { Arc::clone(&sent_to) } else { Arc::clone(queue) };
+        consumers.touched.push((tag, part_tag));
+        let outgoing = Outgoing {
+            sequence,
+            address: &message.address,
+            tag: message.head.tag,
+            head: message.head.bytes.clone(),
+            notes: &message.notes,
+            body: message.body.clone(),
+            received: message.received,
+            expires: message.expires,
+            priority: message.priority,
+            qos: message.qos,
+            deliveries: delivery.deliveries,
+            first_of_group: delivery.first_of_group,
+            retained: false,
+        };
+        dispatch(encoder, id, destination, sent_to, &outgoing, port);
+        true
+    }
+
+    /// Sends messages that nothing stores, from the cursor on, one for each consumer that they match;
+    /// false where the rest has to wait.
+    pub(super) fn send_chunk(&mut self, chunk: &Arc<Chunk>, run: &Run, port: &mut Port) -> bool {
+        let count = run.end.saturating_sub(run.start) as usize;
+        let every = run.subs.len().max(1);
+        while self.cursor < count * every {
+            let at = run.start + (self.cursor / every) as u32;
+            let Some(&SubTag(part)) = run.subs.get(self.cursor % every) else { return true };
+            if port.out.len() >= OUT_HIGH {
+                return false;
+            }
+            match self.consumers.of_part_mut(part) {
+                None => {}
+                Some(consumer) if consumer.room > 0 && consumer.pending.is_empty() => {
+                    let tag = consumer.tag;
+                    self.send_item(tag, part, chunk, at, port);
+                }
+                Some(consumer) if consumer.pending_bytes < PENDING_BYTES_MAX => {
+                    consumer.pending_bytes += bytes_of(chunk, at);
+                    consumer.pending.push_back((Arc::clone(chunk), at, part));
+                }
+                Some(_) => return false,
+            }
+            self.cursor += 1;
+        }
+        true
+    }
+
+    /// Sends what waits for a consumer of topics, as far as it has room.
+    pub(super) fn send_pending(&mut self, tag: u32, port: &mut Port) {
+        while let Some(consumer) = self.consumers.get_mut(tag).filter(|consumer| consumer.room > 0) {
+            let Some((chunk, at, part)) = consumer.pending.pop_front() else { return };
+            consumer.pending_bytes -= bytes_of(&chunk, at);
+            self.send_item(tag, part, &chunk, at, port);
+        }
+        // What waits in front of the connection may have room now.
+        port.go_on();
+    }
+
+    fn send_item(&mut self, tag: u32, part_tag: u32, chunk: &Chunk, at: u32, port: &mut Port) {
+        let Self { consumers, spelling, encoder, .. } = self;
+        let (Some(item), Some(consumer)) = (chunk.items.get(at as usize), consumers.get_mut(tag)) else {
+            return;
+        };
+        let Some(address) = chunk.addresses.get(usize::from(item.address)) else { return };
+        if item.expires <= port.now.wall {
+            return;
+        }
+        let sequence = chunk.first_id + u64::from(at) + 1;
+        consumer.room -= 1;
+        let id = Arc::clone(&consumer.id);
+        let pulled = consumer.pulls.pop_front().is_some();
+        let Some(part) = consumer.part_mut(part_tag) else { return };
+        part.last += 1;
+        let flight = Flight { sequence, part: part_tag, tag: part.last, staged: 0 };
+        consumer.flights.push(flight);
+        consumers.pulling -= usize::from(pulled);
+        let destination = spell(spelling, address);
+        let outgoing = Outgoing {
+            sequence,
+            address,
+            tag: item.tag,
+            head: item.head.slice(&chunk.raw),
+            notes: &NO_NOTES,
+            body: item.body.slice(&chunk.raw),
+            received: chunk.received,
+            expires: item.expires,
+            priority: item.priority,
+            qos: item.qos,
+            deliveries: 0,
+            first_of_group: false,
+            retained: false,
+        };
+        dispatch(encoder, id, Arc::clone(&destination), destination, &outgoing, port);
+    }
+
+    /// Tells a client that there is no message: the end of a browse, or of the time it waits.
+    pub(super) fn send_nothing(&mut self, id: Arc<ConsumerId>, port: &mut Port) {
+        self.send(&MessageDispatch { consumer_id: Some(id), ..Default::default() }, port);
+    }
+}
+
+impl Consumer {
+    /// Forgets what waits for it.
+    pub(super) fn drop_pending(&mut self) {
+        self.pending.clear();
+        self.pending_bytes = 0;
+    }
+}
+
+fn bytes_of(chunk: &Chunk, at: u32) -> usize {
+    chunk.items.get(at as usize).map_or(0, |item| item.frame.len as usize + 64)
+}
+
+/// Appends one MessageDispatch.
+pub(super) fn dispatch(
+    encoder: &mut wharfmq_openwire::Encoder,
+    id: Arc<ConsumerId>,
+    destination: Arc<Destination>,
+    sent_to: Arc<Destination>,
+    outgoing: &Outgoing<'_>,
+    port: &mut Port,
+) {
+    port.traffic.sent(1, outgoing.body.len());
+    let message = outgoing.message(Arc::clone(&destination), sent_to);
+    let command = MessageDispatch {
+        consumer_id: Some(id),
+        destination: Some(destination),
+        redelivery_counter: message.redelivery_counter,
+        message: Some(Box::new(message)),
+        ..Default::default()
+    };
+    port.out.with(|out| encoder.encode(&command, out));
+}

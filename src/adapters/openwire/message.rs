@@ -1,0 +1,139 @@
+//! Messages on their way to a client.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use wharfmq_base::Millis;
+use wharfmq_core::{Address, HeadTag, Kind, Notes, Qos};
+use wharfmq_openwire::{Destination, Message, read_head};
+
+use super::names;
+use crate::adapters::convert::{self, OPENWIRE};
+use crate::broker::undertaker::note;
+
+/// The last destination spelled.
+pub(super) struct Spelling {
+    address: Arc<Address>,
+    destination: Arc<Destination>,
+}
+
+/// A message to be sent.
+pub(super) struct Outgoing<'a> {
+    /// The number by which the client will name it.
+    pub(super) sequence: u64,
+    pub(super) address: &'a Arc<Address>,
+    pub(super) tag: HeadTag,
+    pub(super) head: Bytes,
+    pub(super) notes: &'a Notes,
+    pub(super) body: Bytes,
+    pub(super) received: Millis,
+    pub(super) expires: Millis,
+    pub(super) priority: u8,
+    pub(super) qos: Qos,
+    pub(super) deliveries: u8,
+    pub(super) first_of_group: bool,
+    pub(super) retained: bool,
+}
+
+/// The destination that an address is to a client; the last one is kept.
+pub(super) fn spell(spelling: &mut Option<Spelling>, address: &Arc<Address>) -> Arc<Destination> {
+    if let Some(known) = spelling
+        && (Arc::ptr_eq(&known.address, address) || known.address == *address)
+    {
+        return Arc::clone(&known.destination);
+    }
+    let destination = Arc::new(names::destination_of(address));
+    *spelling = Some(Spelling { address: Arc::clone(address), destination: Arc::clone(&destination) });
+    destination
+}
+
+impl Outgoing<'_> {
+    /// The message, as one for `destination`.
+    pub(super) fn message(&self, destination: Arc<Destination>, sent_to: Arc<Destination>) -> Message {
+        let mut message = self.read();
+        let id = message.message_id.get_or_insert_default();
+        id.broker_sequence_id = self.sequence as i64;
+        message.redelivery_counter = self.deliveries.into();
+        message.persistent = self.qos.is_persistent();
+        message.priority = self.priority as i8;
+        message.expiration = if self.expires == Millis::NEVER { 0 } else { self.expires.0 as i64 };
+        message.broker_in_time = self.received.0 as i64;
+        message.jmsx_group_first_for_consumer = self.first_of_group;
+        if message.original_destination.is_none() && sent_to != destination {
+            message.original_destination = Some(sent_to);
+        }
+        message.destination = Some(destination);
+        self.add_notes(&mut message);
+        message
+    }
+
+    fn read(&self) -> Message {
+        if self.tag != OPENWIRE {
+            return convert::openwire::message_of(
+                self.tag,
+                &self.head,
+                &self.body,
+                self.received,
+                self.sequence,
+            );
+        }
+        let mut message = read_head(&self.head).unwrap_or_else(|error| {
+            // It was written by this program, and its checksum is right.
+            tracing::error!(%error, "the head of a stored message cannot be read");
+            Message::default()
+        });
+        if message.content.is_some() {
+            message.content = Some(self.body.clone());
+        }
+        message
+    }
+
+    /// What the broker says of a message beside what its sender has said.
+    fn add_notes(&self, message: &mut Message) {
+        let mut added: Vec<(&str, &str)> = Vec::new();
+        for (name, value) in self.notes.iter() {
+            match Kind::split(value).filter(|_| name == note::ORIGINAL_DESTINATION) {
+                Some((kind, name)) => {
+                    let address = Address { kind, name: name.into() };
+                    message.original_destination = Some(Arc::new(names::destination_of(&address)));
+                }
+                None => added.push((name, value)),
+            }
+        }
+        if self.retained {
+            added.push(("ActiveMQ.Retained", "true"));
+        }
+        if !added.is_empty() {
+            message.marshalled_properties =
+                Some(with_texts(message.marshalled_properties.as_deref().unwrap_or_default(), &added));
+        }
+    }
+}
+
+/// A primitive map with more texts in it. Of a name that is there twice the later one counts.
+fn with_texts(properties: &[u8], added: &[(&str, &str)]) -> Bytes {
+    let (count, rest) = match properties.split_first_chunk::<4>() {
+        Some((count, rest)) => (i32::from_be_bytes(*count).max(0), rest),
+        None => (0, properties),
+    };
+    let mut out = BytesMut::with_capacity(properties.len() + 64 * added.len() + 4);
+    out.put_i32(count.saturating_add(added.len() as i32));
+    out.put_slice(rest);
+    for (name, value) in added {
+        put_text(&mut out, name);
+        out.put_u8(TEXT);
+        put_text(&mut out, value);
+    }
+    out.freeze()
+}
+
+/// The type of a text of up to 65,535 bytes among properties.
+const TEXT: u8 = 9;
+
+fn put_text(out: &mut BytesMut, text: &str) {
+    let text = wharfmq_openwire::Text::from(text);
+    let wire = text.wire();
+    let wire = wire.get(..usize::from(u16::MAX)).unwrap_or(wire);
+    out.put_u16(wire.len() as u16);
+    out.put_slice(wire);
+}

@@ -1,0 +1,114 @@
+//! Producers: their windows, and where what they send goes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+use wharfmq_openwire::{Destination, ProducerId, ProducerInfo};
+
+use super::fault::{RESOURCE, Stop};
+use super::{Open, names};
+use crate::broker::{Port, Route};
+
+/// Producers of one connection.
+const PRODUCERS_MAX: usize = 10_000;
+/// Destinations whose routes are remembered.
+const TARGETS_MAX: usize = 256;
+
+/// Where the copies of a message go.
+pub(super) type Routes = SmallVec<[Arc<Route>; 1]>;
+
+/// One producer.
+pub(super) struct Producer {
+    /// Whether it waits for a ProducerAck for each message.
+    pub(super) window: bool,
+}
+
+/// A connection's producers, and what they send to.
+#[derive(Default)]
+pub(super) struct Producers {
+    known: HashMap<(i64, i64), Producer, RandomState>,
+    targets: Vec<Target>,
+    /// The place in `targets` of the last one.
+    last: usize,
+}
+
+struct Target {
+    destination: Arc<Destination>,
+    generation: u64,
+    routes: Routes,
+}
+
+impl Open {
+    pub(super) fn on_producer(&mut self, info: &ProducerInfo, port: &mut Port) -> Result<(), Stop> {
+        let id = info.producer_id.as_ref().ok_or_else(|| Stop::jms("ProducerInfo has no producer id"))?;
+        self.check_own(id.connection_id.as_ref())?;
+        if let Some(destination) = &info.destination {
+            // The client is told now that its destination is none, not with its first message.
+            self.producers.routes(destination, port)?;
+        }
+        if self.producers.known.len() >= PRODUCERS_MAX {
+            return Err(Stop::fault(RESOURCE, format!("a connection may have {PRODUCERS_MAX} producers")));
+        }
+        self.producers.known.insert(key(id), Producer { window: info.window_size > 0 });
+        Ok(())
+    }
+}
+
+impl Producers {
+    pub(super) fn get(&self, id: &ProducerId) -> Option<&Producer> {
+        self.known.get(&key(id))
+    }
+
+    pub(super) fn remove(&mut self, id: &ProducerId) {
+        self.known.remove(&key(id));
+    }
+
+    pub(super) fn remove_session(&mut self, session: i64) {
+        self.known.retain(|(of, _), _| *of != session);
+    }
+
+    /// The routes of a destination. Producers tend to name the same one again.
+    pub(super) fn routes(&mut self, destination: &Arc<Destination>, port: &Port) -> Result<&Routes, Stop> {
+        let generation = port.generation();
+        let is_it = |target: &Target| {
+            Arc::ptr_eq(&target.destination, destination) || target.destination == *destination
+        };
+        if !self.targets.get(self.last).is_some_and(is_it) {
+            self.last = match self.targets.iter().position(is_it) {
+                Some(at) => at,
+                None => self.add(destination),
+            };
+        }
+        let missing = || Stop::jms("the destination is not known");
+        let target = self.targets.get_mut(self.last).ok_or_else(missing)?;
+        if target.generation != generation || target.routes.is_empty() {
+            target.routes.clear();
+            for address in names::addresses(destination, port)? {
+                target.routes.push(port.route(&address)?);
+            }
+            // Routes made just now are of the generation that making them has led to.
+            target.generation =
+                target.routes.iter().map(|route| route.generation()).min().unwrap_or(generation);
+        }
+        Ok(&target.routes)
+    }
+
+    fn add(&mut self, destination: &Arc<Destination>) -> usize {
+        if self.targets.len() >= TARGETS_MAX {
+            // Begins anew, which needs no bookkeeping on the way.
+            self.targets.clear();
+        }
+        self.targets.push(Target {
+            destination: Arc::clone(destination),
+            generation: 0,
+            routes: Routes::new(),
+        });
+        self.targets.len() - 1
+    }
+}
+
+const fn key(id: &ProducerId) -> (i64, i64) {
+    (id.session_id, id.value)
+}

@@ -1,0 +1,56 @@
+//! Answers that wait until what they confirm is durable.
+
+use std::collections::VecDeque;
+
+use wharfmq_core::Token;
+use wharfmq_openwire::ProducerId;
+
+/// What is said once something is durable.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// Nobody asked: only a failure is told.
+    Silent,
+    /// A Response to the command of this number.
+    Response(i32),
+    /// An IntegerResponse to the command of this number.
+    Integer(i32, i32),
+    /// A ProducerAck of so many bytes.
+    Ack(Box<ProducerId>, i32),
+    /// A Response to the command that ends the connection.
+    Last(i32),
+}
+
+/// The replies in the order of their tokens, which come back in it.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    waiting: VecDeque<Reply>,
+    next: u64,
+}
+
+impl Replies {
+    /// The token that brings a reply back.
+    pub(super) fn push(&mut self, reply: Reply) -> Token {
+        self.waiting.push_back(reply);
+        self.next += 1;
+        Token(self.next)
+    }
+
+    /// Takes the last one back: its token was given to nobody.
+    pub(super) fn unpush(&mut self) {
+        self.waiting.pop_back();
+    }
+
+    /// The reply of a token.
+    pub(super) fn pop(&mut self) -> Option<Reply> {
+        let reply = self.waiting.pop_front();
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+        }
+        reply
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}

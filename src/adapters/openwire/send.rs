@@ -1,0 +1,158 @@
+//! Messages that the client sends: kept as one head whatever their encoding was, and staged.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wharfmq_base::Millis;
+use wharfmq_core::{GroupId, Item, Qos, Span, Terms, Token};
+use wharfmq_openwire::{Message, write_head};
+
+use super::errand::Errand;
+use super::fault::{RESOURCE, Stop};
+use super::replies::Reply;
+use super::{Open, Phase};
+use crate::adapters::convert::OPENWIRE;
+use crate::broker::Port;
+
+/// Marks an item that no client can be sent as it is.
+const NO_PASS: u16 = u16::MAX;
+const PRIORITY_MAX: i8 = 9;
+/// What a message counts for in its producer's window beside its content and its properties, in bytes.
+const WINDOW_SHARE: usize = 1_024;
+
+impl Open {
+    /// Stages a message. Answers its number, whether its sender waits, and what came of it.
+    pub(super) fn on_message(&mut self, mut message: Message, port: &mut Port) -> super::Handled {
+        let (id, wants) = (message.command_id, message.response_required);
+        let start = self.raw.len();
+        let staged = self.stage(&mut message, port);
+        if staged.is_err() {
+            self.raw.truncate(start);
+            if let Some(transaction) = &message.transaction_id {
+                self.transactions.spoil(transaction, wants);
+            }
+        }
+        (id, wants, staged)
+    }
+
+    fn stage(&mut self, message: &mut Message, port: &mut Port) -> Result<Option<Reply>, Stop> {
+        self.check_client()?;
+        let (id, wants) = (message.command_id, message.response_required);
+        let producer =
+            message.producer_id.clone().ok_or_else(|| Stop::jms("the message has no producer id"))?;
+        self.check_own(producer.connection_id.as_ref())?;
+        let Some(known) = self.producers.get(&producer) else {
+            return Err(Stop::jms("the producer of the message was not introduced, or has been removed"));
+        };
+        let window = known.window && !wants;
+        let destination =
+            message.destination.clone().ok_or_else(|| Stop::jms("the message has no destination"))?;
+        if self.phase != Phase::Open {
+            return Err(Stop::fault(RESOURCE, "the broker is shutting down"));
+        }
+        let routes = self.producers.routes(&destination, port)?.clone();
+        let content = message.content.take();
+        let size = content.as_ref().map_or(0, Bytes::len)
+            + message.marshalled_properties.as_ref().map_or(0, Bytes::len);
+        let reply = match (wants, window) {
+            (true, _) => Some(Reply::Response(id)),
+            (false, true) => Some(Reply::Ack(Box::new((*producer).clone()), (WINDOW_SHARE + size) as i32)),
+            (false, false) => None,
+        };
+        let transaction = message.transaction_id.take();
+        let errand = Errand::take(message)?;
+        if routes.len() > 1 {
+            message.original_destination = Some(Arc::clone(&destination));
+        }
+        if let Some(errand) = errand {
+            let to = (&routes, transaction.as_deref());
+            return self.stage_errand(errand, message, content, to, reply, port);
+        }
+        let terms = terms(message);
+        let item = self.put(message, content);
+        if let Some(transaction) = &transaction {
+            let name = self.transactions.name_of(transaction)?;
+            for route in &routes {
+                port.publish_in(&name, route, item, terms.clone(), &self.raw)?;
+            }
+            self.raw.truncate(item.frame.start as usize);
+            return Ok(reply);
+        }
+        let Some((last, others)) = routes.split_last() else { return Ok(reply) };
+        for route in others {
+            let silent = self.replies.push(Reply::Silent);
+            publish(port, route, item, terms.clone(), Some(silent));
+        }
+        let token = match reply {
+            Some(reply) => Some(self.replies.push(reply)),
+            None if last.is_storage_less() => None,
+            // A queue may refuse it, and the client is to know.
+            None => Some(self.replies.push(Reply::Silent)),
+        };
+        publish(port, last, item, terms, token);
+        Ok(None)
+    }
+
+    /// Appends a message to what is staged: its head, in the form that is stored, and its content.
+    pub(super) fn put(&mut self, message: &mut Message, content: Option<Bytes>) -> Item {
+        let start = self.raw.len();
+        strip(message);
+        message.content = content.as_ref().map(|_| Bytes::new());
+        write_head(message, &mut self.raw);
+        let body_at = self.raw.len();
+        self.raw.extend_from_slice(&content.unwrap_or_default());
+        let span = |from: usize, to: usize| Span { start: from as u32, len: (to - from) as u32 };
+        Item {
+            frame: span(start, self.raw.len()),
+            head: span(start, body_at),
+            body: span(body_at, self.raw.len()),
+            address: 0,
+            patch: NO_PASS,
+            tag: OPENWIRE,
+            qos: if message.persistent { Qos::ExactlyOnce } else { Qos::AtMostOnce },
+            retain: false,
+            priority: message.priority.clamp(0, PRIORITY_MAX) as u8,
+            expires: if message.expiration > 0 { Millis(message.expiration as u64) } else { Millis::NEVER },
+        }
+    }
+}
+
+fn publish(
+    port: &mut Port,
+    route: &Arc<crate::broker::Route>,
+    item: Item,
+    terms: Option<Terms>,
+    token: Option<Token>,
+) {
+    match terms {
+        Some(terms) => port.publish_with(route, item, terms, token),
+        None => port.publish(route, item, token),
+    };
+}
+
+/// Takes out what holds for one hop, and what no client may set.
+fn strip(message: &mut Message) {
+    message.command_id = 0;
+    message.response_required = false;
+    message.transaction_id = None;
+    message.target_consumer_id = None;
+    message.redelivery_counter = 0;
+    message.broker_path = None;
+    message.cluster = None;
+    message.user_id = None;
+    message.arrival = 0;
+    message.data_structure = None;
+    message.broker_in_time = 0;
+    message.broker_out_time = 0;
+    message.jmsx_group_first_for_consumer = false;
+}
+
+/// What a message asks of the queues that take it.
+pub(super) fn terms(message: &Message) -> Option<Terms> {
+    let group = message.group_id.as_ref()?.decode();
+    let group = GroupId::of(&group);
+    if group.is_none() {
+        return None;
+    }
+    Some(Terms { group, closes_group: message.group_sequence < 0, ..Terms::default() })
+}

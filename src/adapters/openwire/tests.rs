@@ -1,0 +1,1 @@
+//! OpenWire in process.
