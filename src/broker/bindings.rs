@@ -189,6 +189,7 @@ impl Broker {
     pub(super) fn route_binding(&self, queue: &Arc<QueueCell>, binding: &Binding) {
         let Binding { pattern, flags, no_local, filter, .. } = binding;
         self.router.bind(pattern, queue.id, Arc::clone(queue), *flags, *no_local, filter.clone());
+        self.note_bound(queue, pattern);
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{
-    AttachError, ConsumeSpec, ConsumerKey, CoreEvent, Credit, Direct, Entry, Filter, Member, Message, Order,
-    Outcome, Pattern, QueueCell, SubTag, Tags,
+    Asked, AttachError, ConnId, ConsumeSpec, ConsumerKey, CoreEvent, Credit, Direct, Effects, Entry, Filter,
+    Member, Message, Order, Outcome, Pattern, Queue, QueueCell, SubTag, Tags,
 };
 
 use super::shares::is_consumed;
-use super::{Broker, Now, Port};
+use super::{About, Broker, Now, Port, Turn};
 
 /// A consumer of a queue, as its session holds it.
 #[derive(Clone, Debug)]
@@ -39,8 +39,11 @@ impl Port {
         if self.may_subscribe(pattern).is_err() {
             return;
         }
+        let chosen = filter.clone();
         let direct = Direct { outbox: Arc::clone(&self.outbox), sub, no_local, qos0_only, filter };
-        self.broker.router.subscribe(pattern, direct);
+        if self.broker.router.subscribe(pattern, direct) && !qos0_only {
+            self.tell_subscribed(pattern, sub, chosen.as_deref());
+        }
     }
 
     /// Takes part in a shared subscription of a topic pattern: what nothing stores is dealt out among its members
@@ -53,16 +56,20 @@ impl Port {
 
     /// Ends a subscription made by [`Port::subscribe`] or [`Port::join_share`].
     pub fn unsubscribe(&self, pattern: &Pattern, sub: SubTag) {
-        self.broker.router.unsubscribe(pattern, self.outbox.conn, sub);
+        if self.broker.router.end_subscription(pattern, self.outbox.conn, sub) {
+            self.tell_unsubscribed(pattern, sub);
+        }
     }
 
     /// Consumes from a queue.
     pub fn consume(&mut self, queue: &Arc<QueueCell>, spec: ConsumeSpec) -> Result<Consumer, AttachError> {
         let (sub, outbox) = (spec.sub, Arc::clone(&self.outbox));
         let wall = self.now.wall;
+        let asked = self.broker.advisories.hears(About::Consumer).then(|| Asked::of(&spec));
         let (key, _) = self.broker.run(queue, |queue, fx| queue.attach(outbox, spec, wall, fx));
         let consumer = Consumer { queue: Arc::clone(queue), key: key?, sub };
         self.consumers.push(consumer.clone());
+        self.broker.tell_consumer(queue, (self.conn(), sub), asked.as_ref(), Turn::Begins);
         Ok(consumer)
     }
 
@@ -106,7 +113,7 @@ impl Port {
     /// have been seen by the client and count as failed (0: none, [`u64::MAX`]: all).
     pub fn cancel(&mut self, consumer: &Consumer, handled: u64) {
         self.consumers.retain(|held| held.key != consumer.key || !Arc::ptr_eq(&held.queue, &consumer.queue));
-        self.broker.detach(consumer, handled, self.now);
+        self.broker.detach(consumer, handled, self.conn(), self.now);
     }
 
     /// [`Port::cancel`] where the client is lost: whatever it was sent may have been seen, and need not have
@@ -137,10 +144,13 @@ impl Port {
 
     /// Ends all consumers of a queue, whoever has them. What they held goes back into its place.
     pub fn expel(&self, queue: &Arc<QueueCell>) {
-        let keys: Vec<ConsumerKey> = queue.lock().queue().consumers().map(|(key, ..)| key).collect();
+        let all: Vec<(ConsumerKey, ConnId, SubTag)> =
+            queue.lock().queue().consumers().map(|(key, outbox, sub)| (key, outbox.conn, sub)).collect();
         let wall = self.now.wall;
-        for key in keys {
-            self.broker.run(queue, |queue, fx| queue.detach(key, 0, wall, fx));
+        for (key, conn, sub) in all {
+            if self.broker.run(queue, |queue, fx| queue.detach(key, 0, wall, fx)).0 {
+                self.broker.tell_consumer(queue, (conn, sub), None, Turn::Ends);
+            }
         }
     }
 
@@ -152,8 +162,11 @@ impl Port {
 }
 
 impl Broker {
-    pub(super) fn detach(&self, consumer: &Consumer, handled: u64, now: Now) {
-        self.run(&consumer.queue, |queue, fx| queue.detach(consumer.key, handled, now.wall, fx));
+    pub(super) fn detach(&self, consumer: &Consumer, handled: u64, conn: ConnId, now: Now) {
+        let detach = |queue: &mut Queue, fx: &mut Effects| queue.detach(consumer.key, handled, now.wall, fx);
+        if self.run(&consumer.queue, detach).0 {
+            self.tell_consumer(&consumer.queue, (conn, consumer.sub), None, Turn::Ends);
+        }
         if self.topology.shared_sticky && consumer.queue.class == Class::Shared {
             consumer.queue.set_keeps_light(is_consumed(&consumer.queue));
         }

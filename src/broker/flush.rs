@@ -14,7 +14,7 @@ use wharfmq_base::{Location, Lsn, Millis};
 use wharfmq_core::record::{self, Class, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
     Address, Admission, Arrival, Bound, Chosen, Chunk, Entry, GroupId, Head, Item, Kind, Message, MessageId,
-    Notes, Order, Outbox, Qos, QueueCell, QueueId, limits,
+    Notes, Order, Outbox, Qos, QueueCell, QueueId, SubTag, limits,
 };
 use wharfmq_store::{AppendError, Batch};
 
@@ -41,7 +41,16 @@ pub(super) struct Flushed {
     /// The rest, from the first publication on that has to wait for room, and the bytes it points into.
     pub(super) parked: Option<(Stage, Bytes)>,
     /// Subscribers that hold their publishers back.
-    pub(super) slow: Vec<Arc<Outbox>>,
+    pub(super) slow: Vec<Slow>,
+}
+
+/// A subscriber that holds its publishers back.
+#[derive(Debug)]
+pub(super) struct Slow {
+    pub(super) outbox: Arc<Outbox>,
+    /// One of its subscriptions, and what it is given of.
+    pub(super) sub: SubTag,
+    pub(super) topic: Arc<Address>,
 }
 
 /// Who flushes, and how it wants to be treated.
@@ -210,12 +219,14 @@ impl Broker {
                     if run.route.address.kind == Kind::Topic || bound.queue.class != Class::Queue =>
                 {
                     self.counters.causes.count(Cause::SubscriptionFull);
+                    self.tell_full(&bound.queue, by.now);
                 }
                 Asked::Seen => {}
                 denied => {
                     for &(slot, _) in &targets {
                         gathered.unreserve(slot, message);
                     }
+                    self.tell_full(&bound.queue, by.now);
                     return match denied {
                         Asked::Unknown if by.atomic => Admitted::Refused(
                             "a message of the same identity is being sent just now: send it again".into(),

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use wharfmq_core::{Chunk, CoreEvent, Outbox, Run, limits};
 
 use super::Broker;
-use super::flush::Flushed;
+use super::flush::{Flushed, Slow};
 use super::parts::Parts;
 
 /// Connections that are gathered for at a time.
@@ -59,7 +59,13 @@ fn join(parts: &mut Parts, part: Run) {
 }
 
 impl Broker {
-    fn hand_over(&self, outbox: &Arc<Outbox>, chunk: &Arc<Chunk>, parts: Parts, done: &mut Flushed) {
+    pub(super) fn hand_over(
+        &self,
+        outbox: &Arc<Outbox>,
+        chunk: &Arc<Chunk>,
+        parts: Parts,
+        done: &mut Flushed,
+    ) {
         if parts.is_empty() {
             return;
         }
@@ -67,11 +73,16 @@ impl Broker {
             let messages = parts.iter().map(|run| (run.end - run.start) as usize).sum();
             outbox.count_dropped(messages);
             self.counters.dropped_slow(messages as u64);
+            self.tell_not_handed(outbox, chunk, &parts);
             return;
         }
+        let of = parts.first().and_then(|run| Some((run.start, *run.subs.first()?)));
         outbox.push_all(parts.into_iter().map(|run| CoreEvent::Chunk(Arc::clone(chunk), run)));
-        if outbox.holds_back() && !done.slow.iter().any(|slow| Arc::ptr_eq(slow, outbox)) {
-            done.slow.push(Arc::clone(outbox));
+        if outbox.holds_back() && !done.slow.iter().any(|slow| Arc::ptr_eq(&slow.outbox, outbox)) {
+            let topic = of.and_then(|(item, _)| chunk.address_of(item));
+            if let (Some((_, sub)), Some(topic)) = (of, topic) {
+                done.slow.push(Slow { outbox: Arc::clone(outbox), sub, topic: Arc::clone(topic) });
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Where core and store meet: everything an adapter can do, and the threads behind it.
 
+mod advisory;
 mod bindings;
 mod causes;
 mod checkpoint;
@@ -55,6 +56,7 @@ use wharfmq_base::MemoryPool;
 use wharfmq_core::{ConnId, HeadView, QueueCell, Registry, Router, Settings};
 use wharfmq_store::Log;
 
+pub use advisory::{About, Client, Consuming, Event, Fate, News, Producing, Said, Turn, Voice, is_advisory};
 pub use bindings::Binding;
 pub use causes::{Cause, Causes};
 pub use claims::Claim;
@@ -97,6 +99,7 @@ pub struct Broker {
     retained: retain::Retained,
     claims: claims::Claims,
     names: names::Names,
+    advisories: advisory::Advisories,
     temporaries: temporary::Temporaries,
     watchers: watchers::Watchers,
     wills: wills::Wills,

@@ -11,8 +11,8 @@ use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 
 use super::recover::Rebuild;
 use super::{
-    Broker, Clock, Counters, Refused, Topology, TxLimits, bindings, claims, history, ids, logins, prepared,
-    retain, shares, state, sys, temporary, threads, traffic, watchers, wills,
+    Broker, Clock, Counters, Refused, Topology, TxLimits, advisory, bindings, claims, history, ids, logins,
+    prepared, retain, shares, state, sys, temporary, threads, traffic, watchers, wills,
 };
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
@@ -85,6 +85,7 @@ impl Broker {
             retained: retain::Retained::default(),
             claims: claims::Claims::default(),
             names: Default::default(),
+            advisories: advisory::Advisories::default(),
             temporaries: temporary::Temporaries::new(started),
             watchers: watchers::Watchers::default(),
             wills: wills::Wills::default(),

@@ -12,7 +12,7 @@ use wharfmq_base::{Lsn, Millis, Pressure};
 use wharfmq_core::record::Class;
 use wharfmq_core::{ConnId, CoreEvent, Item, Kind, Outbox, QueueCell, QueueId, Terms, Token, limits};
 
-use super::flush::{Flushed, Flusher};
+use super::flush::{Flushed, Flusher, Slow};
 use super::names;
 use super::stage::{Extra, Stage, StagedState};
 use super::temporary::Own;
@@ -93,6 +93,10 @@ pub struct Port {
     /// The last batch this connection caused: what it has confirmed later waits for it.
     appended: Lsn,
     failed: bool,
+    /// Whether the client has introduced itself.
+    pub(super) introduced: bool,
+    /// Whether it has announced producers.
+    pub(super) produces: bool,
     /// Whether it has published anything; who has not may come to consume however full the memory is.
     pub(super) publishes: bool,
 }
@@ -107,7 +111,7 @@ struct Pending {
 
 #[derive(Debug)]
 struct HeldBack {
-    by: Vec<Arc<Outbox>>,
+    by: Vec<Slow>,
     until: Millis,
 }
 
@@ -137,6 +141,8 @@ impl Port {
             held_back: None,
             appended: Lsn::default(),
             failed: false,
+            introduced: false,
+            produces: false,
             publishes: false,
         }
     }
@@ -315,7 +321,7 @@ impl Port {
     /// or it no longer has to be held back.
     pub fn poll_wake(&mut self, cx: &Context<'_>) -> Poll<()> {
         if let Some(held) = &mut self.held_back {
-            held.by.retain(|outbox| outbox.hold_back(cx.waker()));
+            held.by.retain(|slow| slow.outbox.hold_back(cx.waker()));
             if held.by.is_empty() {
                 self.held_back = None;
                 return Poll::Ready(());
@@ -349,8 +355,9 @@ impl Port {
             self.outbox.take(&mut self.events);
         }
         if self.held_back.as_ref().is_some_and(|held| held.until <= self.now.mono) {
-            for outbox in self.held_back.take().into_iter().flat_map(|held| held.by) {
+            for Slow { outbox, sub, topic } in self.held_back.take().into_iter().flat_map(|held| held.by) {
                 outbox.mark_slow();
+                self.broker.tell_slow(outbox.conn, sub, &topic);
             }
         }
         self.abort_timed_out();
@@ -476,11 +483,12 @@ impl Port {
     pub fn close(&mut self) {
         self.abort_all();
         for consumer in std::mem::take(&mut self.consumers) {
-            self.broker.detach(&consumer, u64::MAX, self.now);
+            self.broker.detach(&consumer, u64::MAX, self.outbox.conn, self.now);
         }
         self.unwatch_all();
         self.forget_temporaries();
         self.outbox.close();
+        self.take_leave();
         self.add_up();
         self.connection_ended();
         self.release_names();

@@ -13,7 +13,8 @@ use wharfmq_core::{
 use wharfmq_store::AppendError;
 
 use super::{
-    Binding, Broker, Port, Route, TEMPORARIES_MAX, is_system, is_temporary, prepared, schedule, temporary,
+    Binding, Broker, Port, Route, TEMPORARIES_MAX, Turn, is_advisory, is_system, is_temporary, prepared,
+    schedule, temporary,
 };
 
 /// Why a destination cannot be used.
@@ -23,7 +24,7 @@ pub enum Refused {
     TooManyQueues,
     /// A name below `$temp.`, which only a temporary destination has.
     Reserved,
-    /// A name below `$SYS`, where only the broker publishes.
+    /// A name below `$SYS` or `ActiveMQ.Advisory`, where only the broker publishes.
     System,
     /// A temporary destination whose connection has ended, or that never was.
     Gone(ByteString),
@@ -63,7 +64,7 @@ impl std::fmt::Display for Refused {
                 write!(f, "the broker has {} queues, which is the limit", limits::QUEUES_MAX)
             }
             Self::Reserved => f.write_str("names below $temp. are those of temporary destinations"),
-            Self::System => f.write_str("below $SYS only the broker publishes"),
+            Self::System => f.write_str("below $SYS and ActiveMQ.Advisory only the broker publishes"),
             Self::Gone(name) => write!(f, "temporary destination {name} is gone: it does not exist"),
             Self::Foreign => {
                 f.write_str("only the connection that made a temporary destination may receive from it")
@@ -143,7 +144,11 @@ impl Port {
     /// Binds a queue to a topic pattern, or changes the binding; true where there was one.
     pub fn bind(&mut self, queue: &Arc<QueueCell>, binding: Binding) -> Result<bool, Refused> {
         self.may_subscribe(&binding.pattern)?;
+        let pattern = binding.pattern.clone();
         let known = self.broker.bind(queue, binding)?;
+        if !known {
+            self.broker.tell_binding(queue, &pattern, Turn::Begins);
+        }
         if self.broker.queues.get(queue.id).is_none() {
             // Deleted meanwhile, as by whoever took the session over: nobody else would take this back.
             self.broker.forget_bindings(queue);
@@ -155,6 +160,9 @@ impl Port {
     /// Takes a binding away. False where there was none.
     pub fn unbind(&mut self, queue: &Arc<QueueCell>, pattern: &Pattern) -> Result<bool, Refused> {
         let known = self.broker.unbind(queue, pattern)?;
+        if known {
+            self.broker.tell_binding(queue, pattern, Turn::Ends);
+        }
         self.appended_until_now();
         Ok(known)
     }
@@ -186,7 +194,9 @@ impl Broker {
     pub(super) fn route(&self, address: &Arc<Address>) -> Result<Arc<Route>, Refused> {
         match address.kind {
             Kind::Queue => self.reach_queue(&address.name)?,
-            Kind::Topic if is_system(&address.name) => return Err(Refused::System),
+            Kind::Topic if is_system(&address.name) || is_advisory(&address.name) => {
+                return Err(Refused::System);
+            }
             Kind::Topic => self.keep_history(address)?,
         }
         Ok(self.router.route(address))
@@ -246,6 +256,9 @@ impl Broker {
         drop(making);
         let (cell, _) = made.ok_or(Refused::TooManyQueues)?;
         self.watchers.made(&cell);
+        if class == Class::Queue {
+            self.tell_destination(&Address::queue(name.clone()), None, Turn::Begins);
+        }
         Ok((cell, false))
     }
 
@@ -309,6 +322,7 @@ impl Broker {
             self.append_one(kind::UNBIND, &payload)?;
         }
         self.router.unbind(pattern, queue.id);
+        self.note_unbound(queue, pattern);
         let known = self.bindings.remove(queue.id, pattern);
         drop(gate);
         Ok(known)
@@ -330,6 +344,9 @@ impl Broker {
         drop(gate);
         drop(making);
         self.empty(queue);
+        if queue.class == Class::Queue {
+            self.tell_destination(&Address::queue(queue.name.clone()), None, Turn::Ends);
+        }
         if queue.class == Class::Session {
             self.on_session_end(&queue.name);
             self.leave_shares(queue);
@@ -356,6 +373,7 @@ impl Broker {
     fn forget_bindings(&self, queue: &QueueCell) {
         for binding in self.bindings.forget(queue.id) {
             self.router.unbind(&binding.pattern, queue.id);
+            self.note_unbound(queue, &binding.pattern);
         }
     }
 

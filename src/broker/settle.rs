@@ -48,6 +48,7 @@ impl Broker {
         command: impl FnOnce(&mut Queue, &mut Effects) -> R,
     ) -> (R, Option<Lsn>) {
         let mut fx = EFFECTS.take();
+        fx.watched = self.watches_drops();
         let mut locked = cell.lock();
         let before = locked.queue().resident_bytes();
         let result = command(locked.queue(), &mut fx);
@@ -106,6 +107,10 @@ impl Broker {
     }
 
     fn carry_out(&self, cell: &Arc<QueueCell>, fx: &mut Effects) {
+        if !fx.dropped.is_empty() {
+            // First: the records are read.
+            self.tell_dropped(cell, &fx.dropped);
+        }
         for release in &fx.released {
             self.log.release(release.segment, release.holds, release.bytes);
         }

@@ -14,7 +14,7 @@ use wharfmq_base::{Millis, RankedMutex, rank};
 use wharfmq_core::record::Class;
 use wharfmq_core::{Address, ConnId, Kind, Pattern, QueuePolicy};
 
-use super::{Broker, Port, Refused};
+use super::{Broker, Port, Refused, Turn};
 
 /// Temporary destinations that one connection may have.
 pub const TEMPORARIES_MAX: usize = 1_000;
@@ -148,6 +148,7 @@ impl Port {
             let made = self.broker.queue(Class::Temporary, &address.name, false);
             made.inspect_err(|_| self.broker.temporaries.forget(&address))?;
         }
+        self.broker.tell_destination(&address, Some(self.conn()), Turn::Begins);
         Ok(address)
     }
 
@@ -164,7 +165,7 @@ impl Port {
             own.known.retain(|_, known| !gone(known));
             own.named.retain(|_, known| !gone(known));
         }
-        self.broker.forget_temporary(address);
+        self.broker.forget_temporary(address, conn);
         Ok(())
     }
 
@@ -207,8 +208,9 @@ impl Port {
     /// Deletes this connection's temporary destinations with all that waits in them.
     pub(super) fn forget_temporaries(&mut self) {
         let Some(own) = self.temporaries.take() else { return };
+        let conn = self.conn();
         for address in own.all() {
-            self.broker.forget_temporary(&address);
+            self.broker.forget_temporary(&address, conn);
         }
     }
 }
@@ -223,19 +225,16 @@ impl Broker {
         known.map(drop).ok_or_else(|| Refused::Gone(name.clone()))
     }
 
-    fn forget_temporary(&self, address: &Address) {
-        match address.kind {
-            Kind::Queue => self.forget_temporary_queue(&address.name),
-            Kind::Topic => {
-                self.temporaries.forget(address);
-                if let Ok(pattern) = Pattern::of(address) {
-                    self.router.touch(&pattern);
-                }
-                return;
-            }
+    fn forget_temporary(&self, address: &Address, owner: ConnId) {
+        if address.kind == Kind::Queue {
+            self.forget_temporary_queue(&address.name);
         }
         // Last: until now nobody else can have made one of its name.
         self.temporaries.forget(address);
+        if let (Kind::Topic, Ok(pattern)) = (address.kind, Pattern::of(address)) {
+            self.router.touch(&pattern);
+        }
+        self.tell_destination(address, Some(owner), Turn::Ends);
     }
 
     fn forget_temporary_queue(&self, name: &ByteString) {

@@ -107,7 +107,7 @@ impl Broker {
             match self.message_of(&dead.entry) {
                 Some(message) => {
                     let copy = dead_letter(from, dead, &message, Arc::clone(&address), wall);
-                    moves.push(Move { dead, copy });
+                    moves.push(Move { dead, copy, message });
                 }
                 None => unreadable.push(dead.clone()),
             }
@@ -115,6 +115,11 @@ impl Broker {
         self.counters.lost_on_read(unreadable.len() as u64);
         self.give_up(from, &unreadable, wall);
         let moved = self.move_all(from, &address, &moves, wall);
+        if self.watches_burials() {
+            for Move { dead, copy: _, message } in moves.iter().take(moved) {
+                self.tell_buried(from, dead, message, true);
+            }
+        }
         self.exhume(from, moves.get(moved..).unwrap_or_default(), wall);
     }
 
@@ -165,6 +170,10 @@ impl Broker {
         if dead.is_empty() {
             return;
         }
+        if self.watches_burials() {
+            let readable = dead.iter().filter_map(|dead| Some((dead, self.message_of(&dead.entry)?)));
+            readable.for_each(|(dead, message)| self.tell_buried(from, dead, &message, false));
+        }
         let gate = self.gate.read();
         if let Some(payload) = settle_of(from, dead.iter()) {
             // A log that has failed latches and stops the broker; there is nobody here to tell.
@@ -201,6 +210,7 @@ impl Broker {
 struct Move<'a> {
     dead: &'a Dead,
     copy: Arc<Message>,
+    message: Arc<Message>,
 }
 
 /// The queue for what is given up for this reason; `None` where it is dropped.

@@ -80,6 +80,14 @@ pub struct Chunk {
     pub first_id: u64,
 }
 
+impl Chunk {
+    /// What one of the items was sent to, by its number.
+    pub fn address_of(&self, index: u32) -> Option<&Arc<Address>> {
+        let item = self.items.get(index as usize)?;
+        self.addresses.get(usize::from(item.address))
+    }
+}
+
 /// Consecutive items of a chunk that go to the same subscriptions of one connection.
 #[derive(Clone, Debug)]
 pub struct Run {

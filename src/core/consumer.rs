@@ -66,6 +66,24 @@ impl ConsumeSpec {
     }
 }
 
+/// What a consumer asked for, for others to know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// Which messages it takes; `None` for all.
+    pub filter: Option<Arc<Filter>>,
+    /// [`ConsumeSpec::exclusive`].
+    pub exclusive: bool,
+    /// [`ConsumeSpec::priority`].
+    pub priority: i8,
+}
+
+impl Asked {
+    /// What is asked for with this.
+    pub fn of(spec: &ConsumeSpec) -> Self {
+        Self { filter: spec.filter.clone(), exclusive: spec.exclusive, priority: spec.priority }
+    }
+}
+
 /// Messages that several consumers may be given together, such as those of one subscription to many
 /// queues.
 #[derive(Debug)]
@@ -143,6 +161,11 @@ pub(crate) struct Consumer {
 }
 
 impl Consumer {
+    /// What others may know of it.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked { filter: self.filter.clone(), exclusive: self.exclusive, priority: self.priority }
+    }
+
     /// Whether it can be given a message.
     fn is_ready(&self) -> bool {
         self.messages > 0

@@ -54,6 +54,10 @@ pub struct Effects {
     pub dead: Vec<Dead>,
     /// Records to read back, for `loaded`.
     pub load: Vec<(Order, Location)>,
+    /// Whether somebody wants to know what is dropped.
+    pub watched: bool,
+    /// What was dropped meanwhile, and why.
+    pub dropped: Vec<(Entry, DeadReason)>,
 }
 
 impl Effects {
@@ -64,6 +68,7 @@ impl Effects {
         self.released.clear();
         self.dead.clear();
         self.load.clear();
+        self.dropped.clear();
     }
 
     /// Whether there is nothing to do.
@@ -73,6 +78,7 @@ impl Effects {
             && self.released.is_empty()
             && self.dead.is_empty()
             && self.load.is_empty()
+            && self.dropped.is_empty()
     }
 
     /// Adds a reference given up, merged with the one before where they share a segment.

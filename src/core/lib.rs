@@ -22,7 +22,7 @@ mod selector;
 
 pub use address::{Address, Kind, NameError};
 pub use chunk::{Chunk, Item, Run, Span};
-pub use consumer::{AttachError, ConsumeSpec, Credit, CreditPool};
+pub use consumer::{Asked, AttachError, ConsumeSpec, Credit, CreditPool};
 pub use cron::{Cron, CronError};
 pub use effect::{Dead, DeadReason, Effects, Release};
 pub use filter::{Facts, Filter, HeadView, Seen};
@@ -35,7 +35,8 @@ pub use queue::{Admission, Dropped, Novelty, Outcome, Queue, QueueStats, Staged,
 pub use registry::{LockedQueue, QueueCell, Registry};
 pub use retained::{Cursor, Kept, Retained, RetainedFull};
 pub use router::{
-    Bound, Choice, Chosen, Direct, DirectSub, DirectTarget, Forward, HistoryPolicy, Member, PartialPolicy,
-    Pattern, PolicyField, PolicyOrigin, QueueRole, Route, Router, Settings, Share, Specificity, merge_flags,
+    ADVISORY_PREFIX, Bound, Choice, Chosen, Direct, DirectSub, DirectTarget, Forward, HistoryPolicy, Member,
+    PartialPolicy, Pattern, PolicyField, PolicyOrigin, QueueRole, Route, Router, Settings, Share,
+    Specificity, Subscriber, merge_flags,
 };
 pub use selector::{Properties, Selector, SelectorError, SelectorIndex, Typing, Value};

@@ -292,6 +292,7 @@ impl Arriving {
     ) -> Open {
         let Found { cell: kept, present, ended } = session;
         port.client_came();
+        port.introduce(&self.client_id);
         port.traffic.heard();
         port.exchange_will(&self.client_id, present, will);
         let mut open = Open {

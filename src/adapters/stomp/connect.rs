@@ -63,6 +63,7 @@ impl StompSession {
         let ours = self.heart_beat(open.version);
         port.out.with(|out| encode_connected(out, open.version, &open.session, SERVER, ours));
         (open.heard, open.sent) = (port.now.mono, port.now.mono);
+        port.introduce(&open.session);
         self.open = Some(open);
     }
 

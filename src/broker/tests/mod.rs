@@ -1,6 +1,7 @@
 //! Tests of the broker through its ports: no sockets, a clock that the test turns.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod advisories;
 mod crash;
 mod dead_letters;
 mod filters;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use wharfmq_base::Millis;
 
 use super::{Queue, sort_from};
-use crate::{AttachError, ConsumeSpec, ConsumerKey, Credit, Effects, Entry, Outbox, SubTag, limits};
+use crate::{
+    Asked, AttachError, ConnId, ConsumeSpec, ConsumerKey, Credit, Effects, Entry, Outbox, SubTag, limits,
+};
 
 impl Queue {
     /// Adds a consumer, whose deliveries go to `outbox`.
@@ -58,6 +60,11 @@ impl Queue {
     /// Its consumers.
     pub fn consumers(&self) -> impl Iterator<Item = (ConsumerKey, &Arc<Outbox>, SubTag)> {
         self.roster.iter().map(|(key, consumer)| (key, &consumer.outbox, consumer.sub))
+    }
+
+    /// What each of the consumers asked for, and whose it is.
+    pub fn consumers_asked(&self) -> impl Iterator<Item = (ConnId, SubTag, Asked)> {
+        self.roster.iter().map(|(_, consumer)| (consumer.outbox.conn, consumer.sub, consumer.asked()))
     }
 
     /// Stops giving messages out, or begins again.

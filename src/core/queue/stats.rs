@@ -156,6 +156,11 @@ impl Ledger {
             Fate::Purged => dropped.purged += 1,
             Fate::Replaced => dropped.replaced += 1,
         }
+        if let Fate::Dropped(reason) = fate
+            && fx.watched
+        {
+            fx.dropped.push((entry.clone(), reason));
+        }
         if !entry.at.is_stored() {
             self.volatile -= u64::from(entry.size);
             return;

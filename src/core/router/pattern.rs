@@ -10,13 +10,22 @@ use crate::{Address, Kind, NameError};
 /// A canonical name in which a whole level `*` stands for any one level, and a last level `>` for that
 /// level, all below it, and the level above.
 ///
-/// Everything else is literal, `+`, `#`, `/` and empty levels included. A name that begins with `$` is
-/// matched by no pattern whose first level is a wildcard.
+/// Everything else is literal, `+`, `#`, `/` and empty levels included. A name that begins with `$` or with
+/// [`ADVISORY_PREFIX`] is matched by no pattern whose first level is a wildcard: whoever asks for everything
+/// means what clients say, not what the broker says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern {
     kind: Kind,
     text: ByteString,
     specificity: Specificity,
+}
+
+/// What the names of topics begin with at which the broker tells what happens in it.
+pub const ADVISORY_PREFIX: &str = "ActiveMQ.Advisory.";
+
+/// Whether patterns that begin with a wildcard do not match a name.
+pub(super) fn is_hidden(name: &str) -> bool {
+    name.starts_with('$') || name.starts_with(ADVISORY_PREFIX)
 }
 
 /// How precisely a pattern names what it matches: the greater, the more specific.
@@ -97,7 +106,7 @@ impl Pattern {
         if self.is_exact() {
             return &*self.text == name;
         }
-        if self.specificity.first_wildcard == 0 && name.starts_with('$') {
+        if self.specificity.first_wildcard == 0 && is_hidden(name) {
             return false;
         }
         let mut levels = name.split('.');

@@ -65,7 +65,7 @@ const CHANGES_MAX: usize = 128;
 const EVERY_QOS: u8 = Qos::ExactlyOnce as u8;
 
 #[derive(Debug)]
-enum Target<Q> {
+pub(super) enum Target<Q> {
     Direct {
         outbox: Arc<Outbox>,
         sub: SubTag,
@@ -87,7 +87,7 @@ const NO_LOCAL: u8 = 1;
 const QOS0_ONLY: u8 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum TargetKey {
+pub(super) enum TargetKey {
     Direct(ConnId, SubTag),
     Bound(QueueId),
 }
@@ -107,7 +107,7 @@ impl<Q> Keyed for Target<Q> {
 
 impl<Q> Target<Q> {
     /// Whether it stands for a subscription by itself, rather than beside a queue's binding.
-    fn is_subscription(&self) -> bool {
+    pub(super) fn is_subscription(&self) -> bool {
         match self {
             Self::Direct { options, .. } => options & QOS0_ONLY == 0,
             // A member of a shared subscription stands beside the binding of its queue.
@@ -207,6 +207,13 @@ impl<Q: Clone> Router<Q> {
         self.remove(std::iter::once(pattern), &(key..=key)) > 0
     }
 
+    /// Removes one subscription, as [`Router::unsubscribe`]. Whether it stood for one by itself, rather than
+    /// beside a queue's binding.
+    pub fn end_subscription(&self, pattern: &Pattern, conn: ConnId, sub: SubTag) -> bool {
+        let key = TargetKey::Direct(conn, sub);
+        self.take_out(std::iter::once(pattern), &(key..=key)).1 > 0
+    }
+
     /// Removes all subscriptions that a connection has under these patterns, under one lock. Returns
     /// how many there were.
     pub fn forget<'a>(&self, conn: ConnId, patterns: impl IntoIterator<Item = &'a Pattern>) -> usize {
@@ -296,6 +303,11 @@ impl<Q: Clone> Router<Q> {
         self.cache.sweep(self.generation());
     }
 
+    /// Looks at all that stands at patterns of a kind, under the lock.
+    pub(super) fn with_trie(&self, kind: Kind, look: impl FnOnce(&Trie<Target<Q>>)) {
+        look(self.table.lock().trie(kind));
+    }
+
     fn put(&self, pattern: &Pattern, target: Target<Q>) -> bool {
         let mut table = self.table.lock();
         table.subscriptions += usize::from(target.is_subscription());
@@ -311,6 +323,15 @@ impl<Q: Clone> Router<Q> {
         patterns: impl Iterator<Item = &'a Pattern>,
         keys: &RangeInclusive<TargetKey>,
     ) -> usize {
+        self.take_out(patterns, keys).0
+    }
+
+    /// How many were removed, and how many of them stood for subscriptions by themselves.
+    fn take_out<'a>(
+        &self,
+        patterns: impl Iterator<Item = &'a Pattern>,
+        keys: &RangeInclusive<TargetKey>,
+    ) -> (usize, usize) {
         let mut gone = Vec::new();
         let mut table = self.table.lock();
         for pattern in patterns {
@@ -320,10 +341,11 @@ impl<Q: Clone> Router<Q> {
                 self.changed(&mut table, pattern.clone());
             }
         }
-        table.subscriptions -= gone.iter().filter(|target| target.is_subscription()).count();
+        let subscriptions = gone.iter().filter(|target| target.is_subscription()).count();
+        table.subscriptions -= subscriptions;
         // The last reference to a queue or an outbox may be among them: it goes without the lock.
         drop(table);
-        gone.len()
+        (gone.len(), subscriptions)
     }
 
     fn changed(&self, table: &mut Table<Q>, pattern: Pattern) {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use slab::Slab;
 use smallvec::{SmallVec, smallvec};
 
-use super::pattern::Pattern;
+use super::pattern::{Pattern, is_hidden};
 use super::spread::Spread;
 use super::values::{Keyed, Values};
 use crate::limits::NAME_LEVELS_MAX;
@@ -63,7 +63,7 @@ impl<V: Keyed> Trie<V> {
         // One level more than any pattern has tells a name that is too deep from one that has ended.
         let levels: SmallVec<[u32; 16]> =
             name.split('.').take(NAME_LEVELS_MAX + 1).map(|level| self.levels.find(level)).collect();
-        let hidden = name.starts_with('$');
+        let hidden = is_hidden(name);
         let mut open: SmallVec<[(u32, u32); 16]> = smallvec![(ROOT, 0)];
         while let Some((at, depth)) = open.pop() {
             let Some(node) = self.nodes.get(at as usize) else { continue };
@@ -134,6 +134,63 @@ impl<V: Keyed> Trie<V> {
             Values::remove(if rest { &mut node.rest } else { &mut node.here }, keys, out);
         }
         self.prune(at);
+    }
+
+    /// The values under this very pattern.
+    pub(crate) fn get(&self, pattern: &Pattern) -> Option<&Values<V>> {
+        if pattern.is_exact() {
+            return self.exact.get(&**pattern.text())?.as_ref();
+        }
+        let mut at = ROOT;
+        for level in pattern.text().split('.') {
+            if level == ">" {
+                return self.nodes.get(at as usize)?.rest.as_ref();
+            }
+            at = self.child(at, level)?;
+        }
+        self.nodes.get(at as usize)?.here.as_ref()
+    }
+
+    /// Calls `f` with the text of every pattern and each of its values, in no order, until it answers
+    /// false.
+    pub(crate) fn each<'a>(&'a self, mut f: impl FnMut(&str, &'a V) -> bool) {
+        let mut goes_on = true;
+        let mut show = |text: &str, values: Option<&'a Values<V>>| {
+            if let Some(values) = values {
+                values.for_each(|value| goes_on = goes_on && f(text, value));
+            }
+            goes_on
+        };
+        for (text, values) in self.exact.iter() {
+            if !show(text, values.as_ref()) {
+                return;
+            }
+        }
+        for (at, node) in &self.nodes {
+            if node.here.is_none() && node.rest.is_none() {
+                continue;
+            }
+            let mut text = self.path(at as u32);
+            if !show(&text, node.here.as_ref()) {
+                return;
+            }
+            text.push_str(if at as u32 == ROOT { ">" } else { ".>" });
+            if !show(&text, node.rest.as_ref()) {
+                return;
+            }
+        }
+    }
+
+    /// The levels that lead to a node.
+    fn path(&self, mut at: u32) -> String {
+        let mut levels: Vec<&str> = Vec::new();
+        while at != ROOT {
+            let Some(node) = self.nodes.get(at as usize) else { break };
+            levels.push(if node.level == STAR { "*" } else { self.levels.text(node.level) });
+            at = node.parent;
+        }
+        levels.reverse();
+        levels.join(".")
     }
 
     /// Whether it holds nothing.
@@ -218,6 +275,10 @@ impl Levels {
         self.ids.get(level).copied().unwrap_or(NONE)
     }
 
+    fn text(&self, id: u32) -> &str {
+        self.texts.get(id as usize).map_or("", |(text, _)| text)
+    }
+
     fn hold(&mut self, level: &str) -> u32 {
         if let Some(&id) = self.ids.get(level) {
             if let Some((_, uses)) = self.texts.get_mut(id as usize) {
@@ -263,7 +324,7 @@ mod tests {
     }
 
     fn level() -> impl Strategy<Value = &'static str> {
-        prop::sample::select(vec!["a", "b", "", "*", ">", "$x", "a*", "+"])
+        prop::sample::select(vec!["a", "b", "", "*", ">", "$x", "a*", "+", "ActiveMQ.Advisory"])
     }
 
     fn text() -> impl Strategy<Value = String> {
@@ -298,6 +359,20 @@ mod tests {
                         all.iter().filter(|(pattern, _)| pattern.matches(name)).map(|(_, n)| *n).collect();
                     prop_assert_eq!(found(&trie, name), expected, "{} in round {}", name, round);
                 }
+                let mut shown = Vec::new();
+                trie.each(|text, n| {
+                    shown.push((text.to_owned(), *n));
+                    true
+                });
+                shown.sort();
+                let mut known: Vec<_> = all.iter().map(|(pattern, n)| (pattern.text().to_string(), *n)).collect();
+                known.sort();
+                prop_assert_eq!(shown, known);
+                for (pattern, n) in &all {
+                    let mut is_there = false;
+                    trie.get(pattern).unwrap().for_each(|value| is_there |= value == n);
+                    prop_assert!(is_there);
+                }
                 let mut out = Vec::new();
                 all.retain(|(pattern, n)| {
                     let keep = !gone[*n as usize];
@@ -312,6 +387,17 @@ mod tests {
             }
             prop_assert!(trie.is_empty());
         }
+    }
+
+    #[test]
+    fn what_the_broker_says_is_not_among_everything() {
+        let mut trie = Trie::new();
+        for (text, n) in [(">", 1), ("*.>", 2), ("ActiveMQ.>", 3), ("ActiveMQ.Advisory.*", 4), ("*.*.*", 5)] {
+            trie.insert(&Pattern::parse(Kind::Topic, text).unwrap(), n);
+        }
+        assert_eq!(found(&trie, "ActiveMQ.Advisory.Queue"), [3, 4]);
+        assert_eq!(found(&trie, "ActiveMQ.Other.Queue"), [1, 2, 3, 5]);
+        assert_eq!(found(&trie, "$SYS.a.b"), []);
     }
 
     #[test]

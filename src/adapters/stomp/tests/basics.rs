@@ -251,7 +251,10 @@ fn destinations_that_cannot_be_used() {
         ("SEND\ndestination:/remote-temp-topic/$temp.1.1.x\n\n\0", "is gone"),
         ("SEND\ndestination:/queue/$temp.x\n\n\0", "is gone"),
         ("SEND\ndestination:/topic/$temp.x\n\n\0", "is gone"),
-        ("SEND\ndestination:/topic/$SYS.x\n\n\0", "below $SYS only the broker publishes"),
+        (
+            "SEND\ndestination:/topic/$SYS.x\n\n\0",
+            "below $SYS and ActiveMQ.Advisory only the broker publishes",
+        ),
         ("SEND\ndestination:/queue/a\nreply-to:/temp-queue/\n\n\0", "empty"),
         ("SEND\ndestination:/queue/a\nreply-to:/temp-queue/a,/queue/b\n\n\0", "several"),
         ("SEND\ndestination:/queue/a\ntransformation:jms-map-json\n\n[]\0", "JSON object"),
