@@ -32,12 +32,13 @@ class Broker:
 
     name = ""
     packages = ()
+    #: Listeners it is started with; a run may ask for more.
     speaks = ("mqtt",)
     login = {}
 
-    def __init__(self, directory):
+    def __init__(self, directory, more=()):
         self.directory = Path(directory)
-        self.ports = {protocol: free_port() for protocol in self.speaks}
+        self.ports = {protocol: free_port() for protocol in dict.fromkeys((*self.speaks, *more))}
         self.process = None
         self.helpers = []
         self.start_ms = None
@@ -275,8 +276,11 @@ class ActiveMQ(Broker):
         return package_version("activemq")
 
     def command(self):
+        # It calls its OpenWire listeners by their transport.
+        transports = {"openwire": "tcp", "openwire+nio": "nio"}
         connectors = "".join(
-            f'<transportConnector name="{scheme}" uri="{scheme}://127.0.0.1:{port}?maximumConnections=100000"/>'
+            f'<transportConnector name="{scheme}"'
+            f' uri="{transports.get(scheme, scheme)}://127.0.0.1:{port}?maximumConnections=100000"/>'
             for scheme, port in self.ports.items())
         (self.directory / "activemq.xml").write_text(f"""
             <beans xmlns="http://www.springframework.org/schema/beans"
@@ -308,9 +312,9 @@ class ActiveMQ(Broker):
 ALL = {broker.name: broker for broker in (WharfMQ, Bare, Mosquitto, FlashMQ, RabbitMQ, ActiveMQ)}
 
 
-def install(names):
-    """Installs the packages of these brokers without letting any of them start as a service."""
-    packages = [package for name in names for package in ALL[name].packages if ALL[name].missing()]
+def install(names, more=()):
+    """Installs the packages of these brokers and some more without letting any of them start as a service."""
+    packages = [package for name in names for package in ALL[name].packages if ALL[name].missing()] + list(more)
     if not packages:
         return
     sudo = [] if os.geteuid() == 0 else ["sudo"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 STOMP = ("wharfmq", "rabbitmq", "activemq")
 MQTT = ("wharfmq", "mosquitto", "flashmq", "rabbitmq", "activemq")
+JMS = ("wharfmq", "activemq")
 #: Those that have all of MQTT 5 and TLS here.
 FULL = ("wharfmq", "mosquitto", "flashmq")
 
@@ -26,6 +27,8 @@ class Scenario:
     listener: dict = field(default_factory=dict)
     #: The disk bounds this one, so its time of a synced write is measured beside it.
     synced: bool = False
+    #: What is held against the disk: so many messages share a synced write and so many microseconds.
+    floor: tuple = ()
 
 
 def mqtt(name, what, *arguments, brokers=MQTT, **more):
@@ -34,7 +37,16 @@ def mqtt(name, what, *arguments, brokers=MQTT, **more):
 
 def stomp(name, what, *arguments):
     arguments = ("stomp-queue", "--size", "1024", *arguments)
-    return Scenario(name, what, STOMP, "stomp", arguments, unit="confirmed message", synced=True)
+    return Scenario(name, what, STOMP, "stomp", arguments, unit="confirmed message", synced=True, floor=(8, 100))
+
+
+def jms(name, what, *arguments, **more):
+    return Scenario(name, what, JMS, "openwire", arguments, **more)
+
+
+def persistent(name, what, *arguments, unit="confirmed message", **more):
+    """Sends that the client waits for."""
+    return jms(name, what, "queue", "--persistent", "--size", "1024", *arguments, unit=unit, synced=True, **more)
 
 
 ALL = {scenario.name: scenario for scenario in (
@@ -71,6 +83,24 @@ ALL = {scenario.name: scenario for scenario in (
           "--producers", "16", "--consumers", "0", "--window", "1"),
     stomp("stomp-store-100", "STOMP, 16 producers with 100 receipts outstanding, nobody consumes, persistent, 1 KiB",
           "--producers", "16", "--consumers", "0", "--window", "100"),
+    persistent("jms-send-1", "JMS, one producer of persistent messages, nobody consumes, 1 KiB",
+               "--producers", "1", "--consumers", "0", floor=(1, 150)),
+    persistent("jms-send-16", "JMS, 16 producers of persistent messages, nobody consumes, 1 KiB",
+               "--producers", "16", "--consumers", "0"),
+    persistent("jms-queue-16", "JMS, 16 producers of persistent messages, 4 consumers with AUTO_ACKNOWLEDGE, 1 KiB",
+               "--producers", "16", "--consumers", "4", unit="delivery"),
+    persistent("jms-tx-100", "JMS, one to one, transactions of 100 persistent messages on both sides, 1 KiB",
+               "--batch", "100", unit="delivery"),
+    persistent("jms-tx-100-4to4", "the same with four producers and four consumers",
+               "--batch", "100", "--producers", "4", "--consumers", "4", "--ahead", "4000", unit="delivery"),
+    jms("jms-nonpersistent", "JMS, one to one, non-persistent through a queue with AUTO_ACKNOWLEDGE, 256 bytes",
+        "queue", unit="delivery"),
+    jms("jms-nonpersistent-1", "the same with one message under way at a time",
+        "queue", "--ahead", "1", unit="delivery"),
+    jms("jms-topic-10", "JMS, one to ten, non-persistent through a topic with AUTO_ACKNOWLEDGE, 256 bytes",
+        "topic", "--consumers", "10", unit="delivery"),
+    jms("jms-idle", "memory for an idle JMS connection with a consumer of a queue of its own",
+        "idle", timed=False, listener={"activemq": "openwire+nio"}),
     Scenario("idle-memory", "memory for an idle MQTT connection with one subscription", MQTT, "mqtt",
              ("mqtt-idle",), timed=False, listener={"activemq": "mqtt+nio"}),
     Scenario("start-time", "from the start of the process to all listeners accepting, and memory two seconds later",

@@ -9,6 +9,10 @@ COLUMNS = (
     ("rate/s", "rate", "{:,.0f}", True),
     ("CPU µs", "cpu_us_per_message", "{:.2f}", False),
     ("cores", "broker_cores", "{:.2f}", None),
+    ("2nd half", "second_half", "{:.2f}", None),
+    ("client µs", "client_cpu_us_per_message", "{:.1f}", None),
+    ("client cores", "client_cores", "{:.2f}", None),
+    ("busiest", "client_busiest", "{:.0%}", None),
     ("MiB", "rss_mib", "{:.1f}", False),
     ("p50 µs", "latency.p50", "{:,.0f}", False),
     ("p99 µs", "latency.p99", "{:,.0f}", None),
@@ -58,7 +62,7 @@ def show(scenario, by_broker):
     text = [f"\n{scenario.name}: {scenario.what} (per {scenario.unit})" if scenario.timed
             else f"\n{scenario.name}: {scenario.what}"]
     text += ["  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in lines]
-    return "\n".join(text + floor(scenario, rows))
+    return "\n".join(text + floor(scenario, rows, by_broker))
 
 
 def cell(row, column, ours):
@@ -73,13 +77,18 @@ def cell(row, column, ours):
     return f"{text} ({ratio:.2f}x)"
 
 
-def floor(scenario, rows):
-    """What the disk allows when every eight messages share one synced write and 0.1 ms."""
-    syncs = [row["fsync_p50_us"] for row in rows.values() if "fsync_p50_us" in row]
+def floor(scenario, rows, by_broker):
+    """What the disk allows when as many messages as the scenario says share one synced write and some time."""
+    syncs = [result[key] for results in by_broker.values() for result in results
+             for key in ("fsync_before_p50_us", "fsync_after_p50_us") if key in result]
     if not scenario.synced or not syncs:
         return []
-    allowed = 8 / (median(syncs) + 100) * 1e6
-    line = f"fdatasync of 8 KiB p50 {median(syncs):,.0f} µs; 8 messages per (that + 0.1 ms): {allowed:,.0f}/s"
-    if OURS in rows:
-        line += f"; ours reaches {rows[OURS]['rate'] / allowed:.0%} of it"
+    line = f"fdatasync of 8 KiB p50 {median(syncs):,.0f} µs"
+    if scenario.floor:
+        messages, micros = scenario.floor
+        allowed = messages / (median(syncs) + micros) * 1e6
+        count = "1 message" if messages == 1 else f"{messages} messages"
+        line += f"; {count} per (that + {micros / 1000:g} ms): {allowed:,.0f}/s"
+        if OURS in rows:
+            line += f"; ours reaches {rows[OURS]['rate'] / allowed:.0%} of it"
     return [line]
