@@ -49,6 +49,8 @@ causes! {
     PacketTooLarge = "packet-too-large";
     /// A client publishes faster than it may: its reading paused.
     PublishRate = "publish-rate";
+    /// A message came before, and was sent again after a lost connection: dropped, and confirmed.
+    SentAgain = "sent-again";
 }
 
 /// A total for each [`Cause`].

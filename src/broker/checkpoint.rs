@@ -33,6 +33,7 @@ impl Broker {
         for owner in self.states.owners() {
             self.write_states_of(owner, &mut writer);
         }
+        self.write_producers(&mut writer);
         let wall = self.now().wall;
         for cell in cells.iter().filter(|cell| cell.is_durable() && cell.policy.drops_duplicates()) {
             let mut seen = cell.lock().queue().first_seen_since(wall);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use smallvec::{SmallVec, smallvec};
 use wharfmq_base::{Location, Lsn, Millis};
-use wharfmq_core::record::{self, Class, MessagePrefix, RETAINED, kind};
+use wharfmq_core::record::{self, BROKER, Class, MessagePrefix, RETAINED, kind};
 use wharfmq_core::{
     Address, Admission, Arrival, Bound, Chosen, Chunk, Entry, GroupId, Head, Item, Kind, Message, MessageId,
     Notes, Order, Outbox, Qos, QueueCell, QueueId, SubTag, limits,
@@ -21,6 +21,7 @@ use wharfmq_store::{AppendError, Batch};
 use super::handover::HandOver;
 use super::identity::{First, Firsts};
 use super::parts::{each_chosen, parts};
+use super::sequences::Advances;
 use super::settle::{EVERYWHERE, SettledInTx};
 use super::stage::{Extra, Stage, StagedRun, expiry};
 use super::{Broker, Cause, Now, Refused};
@@ -122,7 +123,7 @@ impl Broker {
             // Whoever sent it again is told what the first one was told, and no earlier.
             done.lsn = Some(self.log.stats().appended);
         }
-        if let Some(error) = self.store(&stage, &mut gathered, settles, by, &mut done) {
+        if let Some(error) = self.store(&stage, &mut gathered, settles, (by, first_id), &mut done) {
             gathered.unreserve_all();
             match error {
                 AppendError::Full if !by.refuse_when_full => {
@@ -247,9 +248,11 @@ impl Broker {
         stage: &Stage,
         gathered: &mut Gathered,
         settles: &[SettledInTx],
-        by: &Flusher<'_>,
+        (by, first_id): (&Flusher<'_>, u64),
         done: &mut Flushed,
     ) -> Option<AppendError> {
+        let is_stored = |index: u32| gathered.stores(MessageId(first_id + u64::from(index)));
+        let advances = Advances::of(&stage.numbers, &done.refused, is_stored);
         let durable = gathered.messages.iter().any(|routed| routed.stored)
             || !gathered.retained.is_empty()
             || !stage.states.is_empty()
@@ -258,6 +261,7 @@ impl Broker {
         if !durable {
             self.enqueue(gathered, &|_| Location::NOWHERE, by.now);
             self.finish_settles(settles, by.now);
+            self.sequences.apply(advances, by.now.wall);
             return None;
         }
         let mut batch = self.log.batch();
@@ -272,6 +276,11 @@ impl Broker {
             scratch.clear();
             record::State { owner: state.owner, key: &state.key, value: state.value.as_deref() }
                 .encode(&mut scratch);
+            batch.push(kind::STATE, &[], 0, &[&scratch]);
+        }
+        for (key, value) in advances.records(by.now.wall) {
+            scratch.clear();
+            record::State { owner: BROKER, key: &key, value: Some(&value) }.encode(&mut scratch);
             batch.push(kind::STATE, &[], 0, &[&scratch]);
         }
         for settled in settles.iter().filter(|settled| !settled.orders.is_empty()) {
@@ -293,6 +302,7 @@ impl Broker {
         self.enqueue(gathered, &|record| placed.location(record), by.now);
         let states = stage.states.iter();
         self.set_states(states.map(|state| (state.owner, state.key.clone(), state.value.clone())));
+        self.sequences.apply(advances, by.now.wall);
         self.finish_settles(settles, by.now);
         stage.ends.iter().for_each(|queue| self.forget_queue(queue));
         drop(gate);
@@ -476,6 +486,14 @@ impl Gathered {
         // What is to come much later has to outlive the process, whatever its publisher said.
         stored &= message.qos.is_persistent() || due_of(&message) > message.received;
         self.messages.push(Routed { message, targets, stored, record: 0 });
+    }
+
+    /// Whether the batch is to store the message of this identity.
+    fn stores(&self, id: MessageId) -> bool {
+        let routed = self.messages.binary_search_by_key(&id, |routed| routed.message.id);
+        let routed = routed.ok().and_then(|at| self.messages.get(at));
+        routed.is_some_and(|routed| routed.stored)
+            || self.retained.binary_search_by_key(&id, |(message, _)| message.id).is_ok()
     }
 
     fn unreserve(&mut self, slot: u32, message: &Message) {

@@ -27,6 +27,7 @@ mod queues;
 mod recover;
 mod retain;
 mod schedule;
+mod sequences;
 mod settle;
 mod shares;
 mod stage;
@@ -70,6 +71,7 @@ pub use port::{Confirm, Now, Peer, Port};
 pub use prepared::{PREPARED_MAX, XaError, Xid, XidError};
 pub use queues::Refused;
 pub use schedule::{Later, Repeats, Schedule};
+pub use sequences::Producer;
 pub use shares::Handed;
 pub use sys::{System, is_system};
 pub use temporary::{TEMPORARIES_MAX, chosen_name, is_temporary, temporary_name};
@@ -104,6 +106,7 @@ pub struct Broker {
     watchers: watchers::Watchers,
     wills: wills::Wills,
     prepared: prepared::Prepared,
+    sequences: sequences::Sequences,
     shares: shares::Shares,
     counters: Counters,
     traffic: traffic::Totals,

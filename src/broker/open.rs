@@ -12,7 +12,7 @@ use wharfmq_store::{AppendError, Log, RecoverError, Recovered};
 use super::recover::Rebuild;
 use super::{
     Broker, Clock, Counters, Refused, Topology, TxLimits, advisory, bindings, claims, history, ids, logins,
-    prepared, retain, shares, state, sys, temporary, threads, traffic, watchers, wills,
+    names, prepared, retain, sequences, shares, state, sys, temporary, threads, traffic, watchers, wills,
 };
 
 /// The key under which a session's life after its connection is remembered: milliseconds, eight bytes.
@@ -84,12 +84,13 @@ impl Broker {
             states: state::States::default(),
             retained: retain::Retained::default(),
             claims: claims::Claims::default(),
-            names: Default::default(),
+            names: names::Names::default(),
             advisories: advisory::Advisories::default(),
             temporaries: temporary::Temporaries::new(started),
             watchers: watchers::Watchers::default(),
             wills: wills::Wills::default(),
             prepared: prepared::Prepared::default(),
+            sequences: sequences::Sequences::default(),
             shares: shares::Shares::default(),
             counters: Counters::default(),
             traffic: traffic::Totals::default(),

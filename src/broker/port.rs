@@ -14,6 +14,7 @@ use wharfmq_core::{ConnId, CoreEvent, Item, Kind, Outbox, QueueCell, QueueId, Te
 
 use super::flush::{Flushed, Flusher, Slow};
 use super::names;
+use super::sequences::StagedNumber;
 use super::stage::{Extra, Stage, StagedState};
 use super::temporary::Own;
 use super::tx::Transactions;
@@ -204,6 +205,12 @@ impl Port {
         index
     }
 
+    pub(super) fn stage_number(&mut self, number: StagedNumber) {
+        if let Some(stage) = &mut self.stage {
+            stage.numbers.push(number);
+        }
+    }
+
     /// What is staged, where there is something.
     pub(super) fn stage(&self) -> Option<&Stage> {
         self.stage.as_deref()
@@ -251,6 +258,7 @@ impl Port {
                     }
                 }
                 rest.tokens = stage.tokens;
+                rest.numbers = stage.numbers;
                 rest.extras = stage.extras;
                 *held = std::mem::take(held).followed_by(rest);
                 *bytes = joined.freeze();

@@ -255,6 +255,7 @@ impl Rebuild {
             }
         }
         broker.note_left(&adrift, wall);
+        broker.recover_producers(&mut self.retained.states, wall);
         broker.recover_wills(std::mem::take(&mut self.retained.states), wall);
         self.build_retained(broker);
         broker.recover_prepared();

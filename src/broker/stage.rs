@@ -8,6 +8,7 @@ use wharfmq_base::Millis;
 use wharfmq_core::{Address, Item, Notes, QueueCell, Span, Terms, Token};
 
 use super::Route;
+use super::sequences::StagedNumber;
 
 /// Most destinations one stage can name; a stage that has them is flushed early.
 pub(super) const ADDRESSES_MAX: usize = u16::MAX as usize;
@@ -19,6 +20,8 @@ pub(super) struct Stage {
     pub(super) runs: Vec<StagedRun>,
     pub(super) tokens: Vec<(u32, Token)>,
     pub(super) states: Vec<StagedState>,
+    /// Numbers that producers gave some of the publications, ascending.
+    pub(super) numbers: Vec<StagedNumber>,
     /// A queue that ends with the same batch. Only a stage that is carried out at once has one.
     pub(super) ends: Option<Arc<QueueCell>>,
     /// What few of the publications have, by their index, ascending.
@@ -141,6 +144,7 @@ impl Stage {
         self.tokens.extend(rest.tokens.into_iter().map(|(of, token)| (of + items, token)));
         let moved = |state: StagedState| StagedState { before: state.before + items, ..state };
         self.states.extend(rest.states.into_iter().map(moved));
+        self.numbers.extend(rest.numbers.into_iter().map(|number| number.moved(|of| of + items)));
         self.extras.extend(rest.extras.into_iter().map(|(of, extra)| (of + items, extra)));
         self
     }
@@ -168,6 +172,9 @@ impl Stage {
         let states = self.states.partition_point(|state| state.before < item);
         let states = self.states.split_off(states).into_iter();
         rest.states = states.map(|state| StagedState { before: state.before - item, ..state }).collect();
+        let numbers = self.numbers.partition_point(|number| number.index < item);
+        let numbers = self.numbers.split_off(numbers).into_iter();
+        rest.numbers = numbers.map(|number| number.moved(|of| of - item)).collect();
         let extras = self.extras.partition_point(|(of, _)| *of < item);
         rest.extras =
             self.extras.split_off(extras).into_iter().map(|(of, extra)| (of - item, extra)).collect();

@@ -283,6 +283,7 @@ fn run_keeper(shared: &Shared, broker: &Weak<Broker>) {
         drop(agenda);
         broker.keep();
         broker.sweep_retained();
+        broker.sweep_producers();
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(ROUNDS_PER_SWEEP) {
             // They keep queues and outboxes alive that are gone.
