@@ -116,10 +116,10 @@ impl Port {
         self.broker.detach(consumer, handled, self.conn(), self.now);
     }
 
-    /// [`Port::cancel`] where the client is lost: whatever it was sent may have been seen, and need not have
-    /// failed. Only deliveries up to the tag `handled` count as that; the others come again as redelivered.
-    pub fn cancel_lost(&mut self, consumer: &Consumer, handled: u64) {
-        self.broker.run(&consumer.queue, |queue, _| queue.mark_seen(consumer.key, u64::MAX));
+    /// [`Port::cancel`] where the client is lost. Deliveries up to the tag `seen` may have been seen by it and
+    /// come again as redelivered; only those up to `handled` count as failed.
+    pub fn cancel_lost(&mut self, consumer: &Consumer, handled: u64, seen: u64) {
+        self.broker.run(&consumer.queue, |queue, _| queue.mark_seen(consumer.key, seen));
         self.cancel(consumer, handled);
     }
 

@@ -5,7 +5,7 @@ use wharfmq_core::{Credit, Outcome, Tags};
 use wharfmq_openwire::{MessageAck, MessageId};
 
 use super::Open;
-use super::consumers::{Consumer, Source};
+use super::consumers::Source;
 use super::fault::Stop;
 use super::flights::{Flight, runs};
 use super::replies::Reply;
@@ -27,8 +27,6 @@ impl Open {
         let reply = ack.response_required.then_some(Reply::Response(ack.command_id));
         let id = ack.consumer_id.as_ref().ok_or_else(|| Stop::jms("MessageAck has no consumer id"))?;
         self.check_own(id.connection_id.as_ref())?;
-        // What is acknowledged may be sent on: in the order that its client sees.
-        self.flush(port);
         let transaction = match &ack.transaction_id {
             // A message is never poison in a transaction only.
             Some(transaction) if ack.ack_type != POISON => Some(self.transactions.number_of(transaction)?),
@@ -41,6 +39,8 @@ impl Open {
         let tag = consumer.tag;
         match ack.ack_type {
             DELIVERED => {
+                self.settle_acked(port);
+                let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(reply) };
                 let count = u32::try_from(ack.message_count).unwrap_or(0).min(consumer.flights.len() as u32);
                 consumer.debt = consumer.debt.saturating_add(count);
                 consumer.grant(count, port);
@@ -65,12 +65,37 @@ impl Open {
                     self.settle_in(tag, transaction, &staged, outcome(kind), port)?;
                 } else {
                     let taken = consumer.flights.take(range);
-                    settle(consumer, &taken, outcome(kind), port);
+                    let room = if consumer.prefetch == 0 { 0 } else { consumer.paid(taken.len() as u32) };
+                    consumer.room = consumer.room.saturating_add(room);
+                    self.acks.add(tag, &taken, room, outcome(kind));
                 }
             }
         }
-        self.send_pending(tag, port);
+        if self.consumers.get_mut(tag).is_some_and(|consumer| !consumer.pending.is_empty()) {
+            self.send_pending(tag, port);
+        }
         Ok(reply)
+    }
+
+    /// Settles what was acknowledged since the last call.
+    pub(super) fn settle_acked(&mut self, port: &mut Port) {
+        if self.acks.runs.is_empty() {
+            return;
+        }
+        let mut acks = std::mem::take(&mut self.acks);
+        for run in acks.runs.drain(..) {
+            let Some(consumer) = self.consumers.get_mut(run.consumer) else { continue };
+            let held = consumer.part_mut(run.part).map(|part| &part.source);
+            let Some(Source::Queue(held, _)) = held else { continue };
+            let held = held.clone();
+            // The room goes with the settling, under one hold of the queue's lock.
+            let messages = if consumer.pool.is_some() { 0 } else { run.room };
+            port.settle(&held, Tags::Range(run.first, run.last), run.outcome, Credit { messages, bytes: 0 });
+            if consumer.pool.is_some() {
+                consumer.grant_pool(run.room, port);
+            }
+        }
+        self.acks = acks;
     }
 
     /// Settles within a transaction. It makes room for more messages at once, as a transaction may be
@@ -83,6 +108,7 @@ impl Open {
         outcome: Outcome,
         port: &mut Port,
     ) -> Result<(), Stop> {
+        self.settle_acked(port);
         let name = self.transactions.touch(transaction, tag);
         let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(()) };
         for (part, first, last) in runs(staged) {
@@ -97,20 +123,42 @@ impl Open {
     }
 }
 
-/// Settles deliveries that were taken out of a consumer's, and gives it room for as many.
-fn settle(consumer: &mut Consumer, taken: &[Flight], outcome: Outcome, port: &mut Port) {
-    let room = if consumer.prefetch == 0 { 0 } else { consumer.paid(taken.len() as u32) };
-    let mut left = room;
-    for (part, first, last) in runs(taken) {
-        let Some(Source::Queue(held, _)) = consumer.part_mut(part).map(|part| &part.source) else { continue };
-        let held = held.clone();
-        // The room goes with the settling, under one hold of the queue's lock.
-        let messages =
-            if consumer.pool.is_some() || consumer.parts.len() > 1 { 0 } else { std::mem::take(&mut left) };
-        port.settle(&held, Tags::Range(first, last), outcome, Credit { messages, bytes: 0 });
-        consumer.room = consumer.room.saturating_add(messages);
+/// Acknowledgements of a round, in their order.
+#[derive(Default)]
+pub(super) struct Acks {
+    runs: Vec<Run>,
+}
+
+/// Consecutive deliveries of one part of a consumer with one outcome.
+struct Run {
+    consumer: u32,
+    part: u32,
+    first: u64,
+    last: u64,
+    room: u32,
+    outcome: Outcome,
+}
+
+impl Acks {
+    /// Adds deliveries that were taken out of a consumer's, and the room that they make.
+    fn add(&mut self, consumer: u32, taken: &[Flight], mut room: u32, outcome: Outcome) {
+        for (part, first, last) in runs(taken) {
+            let more = room.min((last - first + 1) as u32);
+            room -= more;
+            match self.runs.last_mut() {
+                Some(run)
+                    if run.consumer == consumer
+                        && run.part == part
+                        && run.outcome == outcome
+                        && run.last + 1 == first =>
+                {
+                    run.last = last;
+                    run.room += more;
+                }
+                _ => self.runs.push(Run { consumer, part, first, last, room: more, outcome }),
+            }
+        }
     }
-    consumer.grant(left, port);
 }
 
 const fn outcome(kind: i8) -> Outcome {

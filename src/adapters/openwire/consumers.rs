@@ -94,16 +94,24 @@ impl Consumer {
             return;
         }
         self.room = self.room.saturating_add(messages);
-        let credit = match &self.pool {
-            Some(pool) => {
-                pool.put(messages);
-                Credit::default()
-            }
-            None => Credit { messages, bytes: 0 },
-        };
+        if self.pool.is_some() {
+            return self.grant_pool(messages, port);
+        }
         for part in &self.parts {
             if let Source::Queue(consumer, _) = &part.source {
-                port.grant(consumer, credit);
+                port.grant(consumer, Credit { messages, bytes: 0 });
+            }
+        }
+    }
+
+    /// Adds to what several queues may give together, and has each of them look.
+    pub(super) fn grant_pool(&self, messages: u32, port: &Port) {
+        if let Some(pool) = &self.pool {
+            pool.put(messages);
+        }
+        for part in &self.parts {
+            if let Source::Queue(consumer, _) = &part.source {
+                port.grant(consumer, Credit::default());
             }
         }
     }
@@ -120,7 +128,7 @@ impl Consumer {
                             // What was acknowledged last shows how far the client has come; what lies
                             // behind it may have been seen and need not have been.
                             let first = self.flights.first_of(part.tag).unwrap_or(part.last);
-                            port.cancel_lost(consumer, first);
+                            port.cancel_lost(consumer, first, part.last);
                         }
                     }
                     port.remove_own(&consumer.queue);

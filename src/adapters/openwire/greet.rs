@@ -9,7 +9,7 @@ use wharfmq_openwire::{
     VERSION_MAX, frame_len, negotiate,
 };
 
-use super::{Open, OpenWireOptions, OpenWireSession, Phase, violation};
+use super::{OUT_HIGH, Open, OpenWireOptions, OpenWireSession, Phase, violation};
 use crate::adapters::{Close, Progress};
 use crate::broker::Port;
 
@@ -73,6 +73,8 @@ impl Open {
             consumers: Default::default(),
             transactions: Default::default(),
             replies: Default::default(),
+            acks: Default::default(),
+            held: None,
             raw: BytesMut::new(),
             cursor: 0,
             spelling: None,
@@ -102,7 +104,7 @@ impl Open {
         }
         self.end_pulls(port);
         if self.keep_alive.read_by() <= now {
-            if port.may_read() && port.out.is_empty() {
+            if port.may_read() && port.out.len() < OUT_HIGH {
                 return Err(Close::TimedOut("inactivity: nothing was heard for MaxInactivityDuration"));
             }
             // It is the broker that does not listen just now, or the client that is still reading.

@@ -30,9 +30,10 @@ use wharfmq_base::Millis;
 use wharfmq_core::{CoreEvent, Gone};
 use wharfmq_openwire::{
     ConnectionError, ConnectionId, Decoder, Encoder, ExceptionResponse, IntegerResponse, Nested, ProducerAck,
-    Response, Structure, Text, frame_len,
+    Response, Structure, Text, TransactionInfo, frame_len,
 };
 
+use self::ack::Acks;
 use self::connect::{Client, Proving};
 use self::consumers::Consumers;
 use self::fault::{Fault, RESOURCE, Stop};
@@ -98,6 +99,9 @@ struct Open {
     consumers: Consumers,
     transactions: Transactions,
     replies: Replies,
+    acks: Acks,
+    /// A step of a transaction that waits for what was sent before it.
+    held: Option<Box<TransactionInfo>>,
     /// Heads and bodies of what is staged.
     raw: BytesMut,
     /// Messages of the front event, times subscriptions, that have been sent.
@@ -181,7 +185,7 @@ impl Open {
     fn on_frames(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
         let mut handled = 0;
         for _ in 0..ROUND_FRAMES {
-            if self.proving.is_some() {
+            if self.proving.is_some() || !self.go_on(port)? {
                 return Ok(Progress::Wait);
             }
             let max = match &self.client {
@@ -223,6 +227,11 @@ impl Open {
                 self.on_command(command, port)?
             }
         };
+        self.answer((id, wants, done), port)
+    }
+
+    /// Has a command answered, once it is durable where it has succeeded.
+    fn answer(&mut self, (id, wants, done): Handled, port: &mut Port) -> Result<(), Close> {
         match done {
             Ok(None) => {}
             Ok(Some(reply)) => {
@@ -230,10 +239,23 @@ impl Open {
                 port.confirm(token);
             }
             Err(Stop::Close(close)) => return Err(close),
-            Err(Stop::Later) => return Err(Close::Refused("the command could not wait".into())),
+            // It is held, and carried out before anything else.
+            Err(Stop::Later) => {}
             Err(Stop::Fault(fault)) => self.say_fault(&fault, wants.then_some(id), port),
         }
         Ok(())
+    }
+
+    /// Carries out the command that waits, if any. False where it has to wait on.
+    fn go_on(&mut self, port: &mut Port) -> Result<bool, Close> {
+        let Some(info) = self.held.take() else { return Ok(true) };
+        let done = self.on_transaction(&info, port);
+        if matches!(done, Err(Stop::Later)) {
+            self.held = Some(info);
+            return Ok(false);
+        }
+        self.answer((info.command_id, info.response_required, done), port)?;
+        Ok(true)
     }
 
     /// Handles a command that is neither a message nor an acknowledgement: its number, whether its sender
@@ -255,7 +277,10 @@ impl Open {
             Structure::ProducerInfo(info) => handled!(info, self.on_producer(&info, port)),
             Structure::ConsumerInfo(info) => handled!(info, self.on_consumer(&info, port)),
             Structure::TransactionInfo(info) => {
-                (info.command_id, info.response_required, self.on_transaction(&info, port))
+                let done = self.on_transaction(&info, port);
+                let (id, wants) = (info.command_id, info.response_required);
+                self.held = matches!(done, Err(Stop::Later)).then_some(info);
+                (id, wants, done)
             }
             Structure::DestinationInfo(info) => handled!(info, self.on_destination(&info, port)),
             Structure::RemoveSubscriptionInfo(info) => handled!(info, self.on_unsubscribe(&info, port)),
@@ -289,6 +314,7 @@ impl Open {
 
     /// Carries out what the round has gathered so far.
     fn flush(&mut self, port: &mut Port) {
+        self.settle_acked(port);
         port.flush(std::mem::take(&mut self.raw).freeze());
     }
 

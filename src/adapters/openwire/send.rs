@@ -8,7 +8,7 @@ use wharfmq_core::{GroupId, Item, Qos, Span, Terms, Token};
 use wharfmq_openwire::{Message, write_head};
 
 use super::errand::Errand;
-use super::fault::{RESOURCE, Stop};
+use super::fault::Stop;
 use super::replies::Reply;
 use super::{Open, Phase};
 use crate::adapters::convert::OPENWIRE;
@@ -48,7 +48,11 @@ impl Open {
         let destination =
             message.destination.clone().ok_or_else(|| Stop::jms("the message has no destination"))?;
         if self.phase != Phase::Open {
-            return Err(Stop::fault(RESOURCE, "the broker is shutting down"));
+            // Without an answer, so that a client that fails over sends it again elsewhere.
+            if let Some(transaction) = &message.transaction_id {
+                self.transactions.spoil(transaction, false);
+            }
+            return Ok(None);
         }
         let routes = self.producers.routes(&destination, port)?.clone();
         let content = message.content.take();

@@ -112,8 +112,11 @@ impl Open {
     }
 
     fn commit(&mut self, id: &TransactionId, command: i32, port: &mut Port) -> Result<Option<Reply>, Stop> {
-        // What was sent before takes effect before.
+        // What was sent before takes effect before; where it has to wait, this waits too.
         self.flush(port);
+        if !port.is_flushed() {
+            return Err(Stop::Later);
+        }
         if self.transactions.find(id)?.spoiled {
             self.roll_back(id, port)?;
             let why = "a message of the transaction was refused: the transaction was rolled back";
