@@ -68,7 +68,7 @@ pub use logins::Login;
 pub use manage::Jobs;
 pub use open::{EXPIRY_KEY, LEFT_KEY, Options, StartError};
 pub use port::{Confirm, Now, Peer, Port};
-pub use prepared::{PREPARED_MAX, XaError, Xid, XidError};
+pub use prepared::{PREPARED_MAX, Phases, Vote, XaError, Xid, XidError};
 pub use queues::Refused;
 pub use schedule::{Later, Repeats, Schedule};
 pub use sequences::Producer;
@@ -106,6 +106,7 @@ pub struct Broker {
     watchers: watchers::Watchers,
     wills: wills::Wills,
     prepared: prepared::Prepared,
+    branches: prepared::Branches,
     sequences: sequences::Sequences,
     shares: shares::Shares,
     counters: Counters,

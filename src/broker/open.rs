@@ -90,6 +90,7 @@ impl Broker {
             watchers: watchers::Watchers::default(),
             wills: wills::Wills::default(),
             prepared: prepared::Prepared::default(),
+            branches: prepared::Branches::default(),
             sequences: sequences::Sequences::default(),
             shares: shares::Shares::default(),
             counters: Counters::default(),

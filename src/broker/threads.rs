@@ -14,9 +14,10 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use parking_lot::{Condvar, Mutex};
 use wharfmq_base::{Location, Millis, RankedMutex, rank};
-use wharfmq_core::{Dead, Order, QueueCell, QueueId};
+use wharfmq_core::{Dead, Order, Outbox, QueueCell, QueueId};
 
 use super::Broker;
+use super::prepared::{Fetch, Xid};
 use super::timekeeper::{self, Desk};
 use super::undertaker::BATCH_MESSAGES;
 
@@ -35,7 +36,7 @@ const WILLS: QueueId = QueueId(u32::MAX);
 #[derive(Debug)]
 pub(super) struct Threads {
     shared: Arc<Shared>,
-    loads: Sender<Load>,
+    loads: Sender<Reading>,
     dead: Sender<Burial>,
     timekeeper: Arc<Desk>,
     handles: Mutex<Vec<JoinHandle<()>>>,
@@ -45,6 +46,12 @@ pub(super) struct Threads {
 pub(super) struct Load {
     pub(super) cell: Arc<QueueCell>,
     pub(super) wanted: Vec<(Order, Location)>,
+}
+
+/// What the pager reads.
+enum Reading {
+    Queue(Load),
+    Prepared(Fetch),
 }
 
 /// Messages to be moved to the dead letters.
@@ -70,7 +77,7 @@ impl Burial {
 
 /// Receiving ends, to be given to [`Threads::start`] once there is a broker.
 pub(super) struct Inboxes {
-    loads: Receiver<Load>,
+    loads: Receiver<Reading>,
     dead: Receiver<Burial>,
 }
 
@@ -117,7 +124,10 @@ impl Threads {
         let pager = weak.clone();
         self.spawn("pager", move || {
             while let (Ok(load), Some(broker)) = (loads.recv(), pager.upgrade()) {
-                broker.page_in(load);
+                match load {
+                    Reading::Queue(load) => broker.page_in(load),
+                    Reading::Prepared(fetch) => broker.fetch_prepared(fetch),
+                }
             }
         })?;
         self.spawn("undertaker", move || {
@@ -170,7 +180,14 @@ impl Threads {
 
     pub(super) fn load(&self, cell: &Arc<QueueCell>, wanted: Vec<(Order, Location)>) {
         // Fails only after the pager has ended, and then nothing is delivered any more.
-        let _ = self.loads.send(Load { cell: Arc::clone(cell), wanted });
+        let _ = self.loads.send(Reading::Queue(Load { cell: Arc::clone(cell), wanted }));
+    }
+
+    /// Has the sends of a prepared transaction read, and a connection woken after that.
+    pub(super) fn fetch(&self, cell: &Arc<QueueCell>, xid: &Xid, outbox: &Arc<Outbox>) {
+        let (cell, xid, outbox) = (Arc::clone(cell), xid.clone(), Arc::clone(outbox));
+        // Fails only after the pager has ended, and then the broker stops.
+        let _ = self.loads.send(Reading::Prepared(Fetch { cell, xid, outbox }));
     }
 
     pub(super) fn bury(&self, cell: &Arc<QueueCell>, dead: Vec<Dead>) {

@@ -11,7 +11,7 @@ use wharfmq_core::{Item, Outcome, Tags, Terms, Token};
 use super::flush::{Flushed, Flusher};
 use super::settle::SettledInTx;
 use super::stage::{Extra, Stage};
-use super::{Consumer, Port, Route, is_temporary};
+use super::{Consumer, Port, Route, Xid, is_temporary};
 
 /// Transactions one connection may have open.
 pub const TRANSACTIONS_MAX: usize = 64;
@@ -46,6 +46,8 @@ pub enum TxError {
     TooLarge(TxLimits),
     /// It was open for longer than this, and was aborted.
     TimedOut(Millis),
+    /// A part of it had failed, so that all of it was rolled back; see [`Port::doom`].
+    Doomed,
 }
 
 impl std::fmt::Display for TxError {
@@ -59,6 +61,7 @@ impl std::fmt::Display for TxError {
                 "a transaction may have {ops} operations and {bytes} bytes: \
                  limits.max_transaction_messages and limits.max_transaction_bytes"
             ),
+            Self::Doomed => f.write_str("a part of the transaction had failed: it was rolled back"),
             Self::TimedOut(timeout) => write!(
                 f,
                 "the transaction timed out after {} (limits.transaction_timeout) and was aborted",
@@ -82,6 +85,7 @@ struct Known {
     /// Names of those that were aborted for their age, the latest at the end: whoever goes on with one
     /// is told.
     timed_out: VecDeque<ByteString>,
+    ended: Vec<(Xid, Millis)>,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +97,33 @@ pub(super) struct Transaction {
     leases: Vec<Lease>,
     /// On the monotonic clock.
     begun: Millis,
+    /// The branch that it is a part of, of another transaction.
+    pub(super) branch: Option<Box<Xid>>,
+    /// It can only be rolled back.
+    pub(super) doomed: bool,
+}
+
+impl Transaction {
+    /// Whether it has neither sends nor acknowledgements.
+    pub(super) fn is_empty(&self) -> bool {
+        self.stage.items.is_empty() && self.settles.is_empty()
+    }
+
+    /// This one, and then the other one.
+    pub(super) fn followed_by(mut self, other: Self) -> Self {
+        let first = self.stage.items.len() as u32;
+        for run in &other.stage.runs {
+            for item in other.stage.items.get(run.start as usize..run.end as usize).unwrap_or_default() {
+                self.stage.adopt(&run.route, *item, &other.raw, &mut self.raw);
+            }
+        }
+        let extras = other.stage.extras.into_iter();
+        self.stage.extras.extend(extras.map(|(of, extra)| (of + first, extra)));
+        self.settles.extend(other.settles);
+        self.leases.extend(other.leases);
+        self.doomed |= other.doomed;
+        self
+    }
 }
 
 impl Transactions {
@@ -103,6 +134,21 @@ impl Transactions {
         known.open.get_mut(name).ok_or(missing)
     }
 
+    /// Whether the connection has ever had one.
+    pub(super) const fn is_used(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// Whether there is one of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.known.as_ref().is_some_and(|known| known.open.contains_key(name))
+    }
+
+    /// Branches of which the connection has ended its part, with the times when that was begun.
+    pub(super) fn ended(&mut self) -> &mut Vec<(Xid, Millis)> {
+        &mut self.known.get_or_insert_default().ended
+    }
+
     pub(super) fn take(&mut self, name: &str, limits: TxLimits) -> Result<Transaction, TxError> {
         self.get(name, limits)?;
         self.known.as_mut().and_then(|known| known.open.remove(name)).ok_or(TxError::Unknown)
@@ -110,7 +156,9 @@ impl Transactions {
 
     /// When the first of them times out, on the monotonic clock.
     pub(super) fn deadline(&self, limits: TxLimits) -> Option<Millis> {
-        let first = self.known.as_ref()?.open.values().map(|transaction| transaction.begun).min();
+        let known = self.known.as_ref()?;
+        let open = known.open.values().map(|transaction| transaction.begun);
+        let first = open.chain(known.ended.iter().map(|(_, begun)| *begun)).min();
         first.map(|begun| begun.plus(limits.timeout))
     }
 }
@@ -138,7 +186,7 @@ impl Port {
         if known.open.contains_key(name) {
             return Err(TxError::Exists);
         }
-        if known.open.len() >= TRANSACTIONS_MAX {
+        if known.open.len() + known.ended.len() >= TRANSACTIONS_MAX {
             return Err(TxError::TooMany);
         }
         known.timed_out.retain(|late| late != name);
@@ -222,12 +270,32 @@ impl Port {
         Ok(found)
     }
 
+    /// Something that belonged to a transaction has failed, and its client may not have been told: a commit
+    /// rolls it back.
+    pub fn doom(&mut self, name: &str) {
+        if let Ok(transaction) = self.transactions.get(name, self.broker.tx_limits) {
+            transaction.doomed = true;
+        }
+    }
+
     /// Carries a transaction out in one atomic batch; `confirm` is answered once it is durable, or with
     /// the reason why nothing of it happened. What the connection has staged or parked is not part of
     /// it and comes later: who wants it before waits until [`Port::is_flushed`].
     pub fn commit(&mut self, name: &str, confirm: Option<Token>) -> Result<(), TxError> {
         let transaction = self.transactions.take(name, self.broker.tx_limits)?;
-        let Transaction { stage, raw, mut settles, .. } = transaction;
+        self.commit_taken(transaction, confirm)
+    }
+
+    pub(super) fn commit_taken(
+        &mut self,
+        transaction: Transaction,
+        confirm: Option<Token>,
+    ) -> Result<(), TxError> {
+        let Transaction { stage, raw, mut settles, doomed, .. } = transaction;
+        if doomed {
+            self.broker.unstage(&settles, self.now);
+            return Err(TxError::Doomed);
+        }
         let flushed = self.carry_out_at_once(stage, raw.freeze(), &mut settles);
         if !flushed.refused.is_empty() {
             self.broker.unstage(&settles, self.now);
@@ -290,16 +358,27 @@ impl Port {
     /// Aborts the transactions that have been open for too long.
     pub(super) fn abort_timed_out(&mut self) {
         let Some(known) = &mut self.transactions.known else { return };
-        for transaction in known.take_timed_out(self.broker.tx_limits, self.now.mono) {
-            self.broker.unstage(&transaction.settles, self.now);
+        let (limits, now) = (self.broker.tx_limits, self.now.mono);
+        for transaction in known.take_timed_out(limits, now) {
+            self.forget_part(transaction);
+        }
+        self.leave_ended(|begun| begun.plus(limits.timeout) <= now);
+    }
+
+    /// Forgets what a transaction was to do; where it is a part of a branch, the others' parts come to nothing too.
+    fn forget_part(&self, transaction: Transaction) {
+        self.broker.unstage(&transaction.settles, self.now);
+        if let Some(xid) = transaction.branch {
+            self.broker.leave_branch(&xid, self.conn(), self.now);
         }
     }
 
     pub(super) fn abort_all(&mut self) {
+        self.leave_ended(|_| true);
         for transaction in
             self.transactions.known.take().into_iter().flat_map(|known| known.open.into_values())
         {
-            self.broker.unstage(&transaction.settles, self.now);
+            self.forget_part(transaction);
         }
     }
 }

@@ -6,6 +6,8 @@
 //! internal queue. So is a rollback: the end of the queue. What a restart finds is therefore exactly what
 //! has been promised.
 
+mod branch;
+mod fetch;
 mod plan;
 mod xid;
 
@@ -17,7 +19,7 @@ use bytes::{Bytes, BytesMut};
 use wharfmq_base::{Millis, RankedMutex, rank};
 use wharfmq_core::record::Class;
 use wharfmq_core::{
-    Bound, DeadLetter, Grouping, Item, Message, Order, Qos, QueueCell, QueueId, QueuePolicy, Span, Token,
+    Bound, DeadLetter, Grouping, Item, Message, Qos, QueueCell, QueueId, QueuePolicy, Span, Token,
 };
 
 use self::plan::{Plan, Settled, Wish};
@@ -27,14 +29,15 @@ use super::stage::{Extra, Stage, StagedState};
 use super::tx::Transaction;
 use super::{Broker, Port, Refused, Route, TxError};
 
+pub(super) use self::branch::Branches;
+pub use self::branch::{Phases, Vote};
+pub(super) use self::fetch::Fetch;
 pub use self::xid::{Xid, XidError};
 
 /// Prepared transactions that a broker keeps.
 pub const PREPARED_MAX: usize = 10_000;
 /// The key of the internal queue's state.
 const PLAN_KEY: Bytes = Bytes::from_static(b"\xffplan");
-/// Messages looked at under one hold of a queue's lock.
-const BROWSE: usize = 256;
 /// Marks an item that no client can be sent as it is.
 const NO_PASS: u16 = u16::MAX;
 
@@ -49,6 +52,14 @@ pub enum XaError {
     Unknown,
     /// Another connection is ending it just now.
     Busy,
+    /// Another connection takes part in it and has not ended that.
+    Open,
+    /// It is to be committed in two phases and was not prepared.
+    NotPrepared,
+    /// It has been rolled back, as a part of it had failed or was lost.
+    RolledBack,
+    /// What it sends is being read from the disk: the connection is woken when that is over, and is to ask again.
+    Loading,
     /// The broker has [`PREPARED_MAX`].
     TooMany,
     /// It cannot be done now, for this reason; what was prepared still is.
@@ -62,6 +73,12 @@ impl fmt::Display for XaError {
             Self::Exists => f.write_str("a transaction of this xid is prepared already"),
             Self::Unknown => f.write_str("no transaction of this xid is prepared"),
             Self::Busy => f.write_str("the transaction is being ended by another connection"),
+            Self::Open => f.write_str("another connection has not ended its part of the transaction"),
+            Self::NotPrepared => f.write_str("the transaction has not been prepared"),
+            Self::RolledBack => {
+                f.write_str("a part of the transaction failed or was lost: it was rolled back")
+            }
+            Self::Loading => f.write_str("the transaction is being read from the disk"),
             Self::TooMany => {
                 write!(f, "the broker has {PREPARED_MAX} prepared transactions, which is the limit")
             }
@@ -98,9 +115,22 @@ struct Pledge {
     sends: u32,
     wishes: Vec<Wish>,
     settles: Vec<SettledInTx>,
+    /// The sends, where they had to be read from the disk to be carried out.
+    fetched: Option<Vec<Arc<Message>>>,
 }
 
 impl Prepared {
+    fn knows(&self, xid: &Xid) -> bool {
+        self.table.lock().contains_key(xid)
+    }
+
+    /// Whether one that this queue is for has not been read yet.
+    fn wants(&self, xid: &Xid, cell: &Arc<QueueCell>) -> bool {
+        let table = self.table.lock();
+        let pledge = table.get(xid).and_then(Option::as_ref);
+        pledge.is_some_and(|pledge| Arc::ptr_eq(&pledge.cell, cell) && pledge.fetched.is_none())
+    }
+
     fn reserve(&self, xid: &Xid) -> Result<(), XaError> {
         let mut table = self.table.lock();
         if table.contains_key(xid) {
@@ -133,14 +163,39 @@ impl Port {
     pub fn prepare(&mut self, name: &str, xid: &Xid, confirm: Option<Token>) -> Result<(), XaError> {
         let limits = self.broker.tx_limits;
         self.transactions.get(name, limits)?;
+        self.broker.prepared.reserve(xid)?;
+        let taken = self.transactions.take(name, limits);
+        let transaction = taken.inspect_err(|_| self.broker.prepared.forget(xid))?;
+        self.prepare_reserved(transaction, xid, confirm)
+    }
+
+    /// Prepares a transaction that is not in the table any more. Where it fails it is rolled back.
+    fn prepare_taken(
+        &mut self,
+        transaction: Transaction,
+        xid: &Xid,
+        confirm: Option<Token>,
+    ) -> Result<(), XaError> {
+        if let Err(error) = self.broker.prepared.reserve(xid) {
+            self.broker.unstage(&transaction.settles, self.now);
+            return Err(error);
+        }
+        self.prepare_reserved(transaction, xid, confirm)
+    }
+
+    fn prepare_reserved(
+        &mut self,
+        transaction: Transaction,
+        xid: &Xid,
+        confirm: Option<Token>,
+    ) -> Result<(), XaError> {
         let broker = Arc::clone(&self.broker);
-        broker.prepared.reserve(xid)?;
-        let made = broker.queue(Class::Prepared, &xid.queue_name(), true);
-        let taken = made
-            .map_err(XaError::from)
-            .and_then(|(cell, _)| Ok((cell, self.transactions.take(name, limits)?)));
-        let (cell, transaction) = taken.inspect_err(|_| broker.prepared.forget(xid))?;
         let Transaction { mut stage, raw, settles, .. } = transaction;
+        let made = broker.queue(Class::Prepared, &xid.queue_name(), true);
+        let (cell, _) = made.inspect_err(|_| {
+            broker.unstage(&settles, self.now);
+            broker.prepared.forget(xid);
+        })?;
         let plan = Plan {
             sends: stage.items.len() as u32,
             wishes: redirect(&mut stage, &cell),
@@ -151,7 +206,7 @@ impl Port {
         let flushed = self.carry_out_at_once(stage, raw.freeze(), &mut []);
         if flushed.refused.is_empty() {
             let Plan { sends, wishes, .. } = plan;
-            broker.prepared.put(xid, Pledge { cell, sends, wishes, settles });
+            broker.prepared.put(xid, Pledge { cell, sends, wishes, settles, fetched: None });
         } else {
             broker.unstage(&settles, self.now);
             // A log that takes nothing keeps the queue; without a state a restart takes it for nothing.
@@ -163,12 +218,18 @@ impl Port {
     }
 
     /// Carries a prepared transaction out in one atomic batch. `confirm` is answered once it is durable,
-    /// or with the reason why nothing of it happened: it is still prepared then. Reads from the disk
-    /// what is no longer in memory.
+    /// or with the reason why nothing of it happened: it is still prepared then. What is no longer in memory
+    /// has to be read first; see [`XaError::Loading`].
     pub fn commit_prepared(&mut self, xid: &Xid, confirm: Option<Token>) -> Result<(), XaError> {
         let broker = Arc::clone(&self.broker);
         let mut pledge = broker.prepared.take(xid)?;
-        let (stage, raw) = match self.restage(&pledge) {
+        if pledge.fetched.is_none() && !broker.is_resident(&pledge.cell) {
+            broker.threads.fetch(&pledge.cell, xid, &self.outbox);
+            broker.prepared.put(xid, pledge);
+            return Err(XaError::Loading);
+        }
+        let fetched = pledge.fetched.take();
+        let (stage, raw) = match self.restage(&pledge, fetched) {
             Ok(staged) => staged,
             Err(error) => {
                 broker.prepared.put(xid, pledge);
@@ -207,8 +268,12 @@ impl Port {
     }
 
     /// The sends of a prepared transaction, on their way to their destinations.
-    fn restage(&self, pledge: &Pledge) -> Result<(Stage, Bytes), XaError> {
-        let messages = self.broker.kept_messages(&pledge.cell);
+    fn restage(
+        &self,
+        pledge: &Pledge,
+        fetched: Option<Vec<Arc<Message>>>,
+    ) -> Result<(Stage, Bytes), XaError> {
+        let messages = fetched.unwrap_or_else(|| self.broker.kept_messages(&pledge.cell));
         if messages.len() != pledge.sends as usize {
             return Err(XaError::Refused("a message of the transaction cannot be read".into()));
         }
@@ -223,7 +288,14 @@ impl Port {
             let via = wish.and_then(|wish| self.broker.queues.get(wish.via));
             let route = match via {
                 Some(cell) => Arc::new(Route::to_queue(Arc::clone(&message.address), bound(&cell))),
-                None => self.route(&message.address)?,
+                None => match self.route(&message.address) {
+                    Err(Refused::Gone(_)) => {
+                        // Its temporary destination went with a connection, and the rest is not to wait for it.
+                        self.broker.counters.dropped_temporary(1);
+                        continue;
+                    }
+                    route => route?,
+                },
             };
             let index = stage.push(&route, item);
             let mut terms = message.terms.as_deref().cloned().unwrap_or_default();
@@ -268,18 +340,8 @@ impl Broker {
             let (staged, _) = self.run(&cell, |queue, _| queue.claim_orders(&orders));
             Some(SettledInTx { cell, staged, outcome, orders: Vec::new() })
         });
-        Pledge { settles: settles.collect(), cell, sends: plan.sends, wishes: plan.wishes }
-    }
-
-    /// All messages of a queue that can be read, in their order.
-    fn kept_messages(&self, cell: &Arc<QueueCell>) -> Vec<Arc<Message>> {
-        let (mut all, mut from) = (Vec::new(), Order(0));
-        loop {
-            let some = self.browse(cell, from, BROWSE);
-            let Some((last, _)) = some.last() else { return all };
-            from = Order(last.order.0 + 1);
-            all.extend(some.into_iter().map(|(_, message)| message));
-        }
+        let settles = settles.collect();
+        Pledge { settles, cell, sends: plan.sends, wishes: plan.wishes, fetched: None }
     }
 }
 

@@ -18,7 +18,7 @@ use wharfmq_core::{
 use wharfmq_store::sim::SimDisk;
 use wharfmq_store::{Journal, JournalOptions, Log, MemoryLog, RecoverError};
 
-use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, Route, Topology, TxLimits};
+use crate::broker::{Broker, Consumer, Now, Options, Peer, Port, Route, Topology, TxLimits, XaError, Xid};
 
 /// How long a test waits for what another thread of the broker does.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -353,6 +353,29 @@ impl Client {
         let item = self.item(body, how);
         let raw = self.raw.split().freeze();
         self.port.publish_in(tx, route, item, terms, &raw).unwrap();
+    }
+
+    /// Commits a prepared transaction, also where it has to be read first.
+    pub(super) fn commit_prepared(
+        &mut self,
+        rig: &Rig,
+        xid: &Xid,
+        confirm: Option<Token>,
+    ) -> Result<(), XaError> {
+        let start = Instant::now();
+        loop {
+            match self.port.commit_prepared(xid, confirm) {
+                Err(XaError::Loading) => assert!(start.elapsed() < PATIENCE, "waited in vain for the disk"),
+                done => return done,
+            }
+            let before = self.wakes.0.load(Ordering::Relaxed);
+            rig.wait("the pager", || {
+                let woken = self.wakes.0.load(Ordering::Relaxed) > before;
+                let waker = Waker::from(Arc::clone(&self.wakes));
+                woken || self.port.outbox.poll_ready(&Context::from_waker(&waker)).is_ready()
+            });
+            self.port.refresh(true);
+        }
     }
 
     pub(super) fn consume(&mut self, queue: &Arc<QueueCell>, sub: u32, credit: Credit) -> Consumer {

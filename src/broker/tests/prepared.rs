@@ -54,10 +54,11 @@ fn a_commit_after_restarts_carries_it_out() {
     }
     let rig = Rig::journal(dir.path(), Settings::default());
     let mut client = rig.client();
-    client.port.commit_prepared(&xid(1), Some(Token(7))).unwrap();
+    assert_eq!(client.port.commit_prepared(&xid(1), None), Err(XaError::Loading), "not on this thread");
+    client.commit_prepared(&rig, &xid(1), Some(Token(7))).unwrap();
     client.settle_down(&rig);
     assert_eq!(client.confirmed(), [7]);
-    assert_eq!(client.port.commit_prepared(&xid(1), None), Err(XaError::Unknown));
+    assert_eq!(client.commit_prepared(&rig, &xid(1), None), Err(XaError::Unknown));
     let check = |rig: &Rig| {
         assert_eq!(rig.bodies(&rig.queue("out")), ["out"]);
         assert_eq!(rig.bodies(&rig.queue("in")), ["second"]);
@@ -154,7 +155,7 @@ fn sends_become_what_they_were_to_be() {
     let rig = Rig::journal(dir.path(), Settings::default());
     rig.advance(1_000);
     let mut client = rig.client();
-    client.port.commit_prepared(&xid(1), None).unwrap();
+    client.commit_prepared(&rig, &xid(1), None).unwrap();
     let sub = client.port.open(Class::Durable, &"sub".into(), true).unwrap().0;
     let found = rig.entries(&sub);
     assert_eq!(found, [("fast".into(), false, 0), ("kept".into(), true, 0), ("safe".into(), true, 0)]);
@@ -184,7 +185,7 @@ fn what_is_to_be_sent_later_is_sent_later() {
     rig.abandon();
     let rig = Rig::journal(dir.path(), Settings::default());
     let mut client = rig.client();
-    client.port.commit_prepared(&xid(1), None).unwrap();
+    client.commit_prepared(&rig, &xid(1), None).unwrap();
     assert_eq!(rig.bodies(&rig.queue("now")), ["now"]);
     let jobs = client.port.find(Class::Schedule, &"jobs".into()).unwrap();
     let (_, message) = rig.broker.browse(&jobs, wharfmq_core::Order(0), 1).remove(0);
@@ -200,7 +201,7 @@ fn a_refused_commit_stays_prepared() {
     let mut client = rig.client();
     client.send(&queue("out"), "there already", SAFE, None);
     prepare(&rig, &mut client, 1);
-    client.port.commit_prepared(&xid(1), Some(Token(2))).unwrap();
+    client.commit_prepared(&rig, &xid(1), Some(Token(2))).unwrap();
     client.settle_down(&rig);
     let (token, result) = client.confirms.pop().unwrap();
     assert_eq!((token, result.unwrap_err().as_str()), (2, "queue out is full"));
@@ -208,7 +209,7 @@ fn a_refused_commit_stays_prepared() {
     assert_eq!(rig.stats(&rig.queue("in")).in_flight, 2);
     let held = client.consume(&rig.queue("out"), 2, Credit { messages: 1, bytes: 1 << 20 });
     assert_eq!(client.accept(&held, 1), 1);
-    client.port.commit_prepared(&xid(1), Some(Token(3))).unwrap();
+    client.commit_prepared(&rig, &xid(1), Some(Token(3))).unwrap();
     client.settle_down(&rig);
     assert_eq!(client.confirms.pop(), Some((3, Ok(()))));
     client.turn(&rig);
@@ -236,7 +237,7 @@ fn refusals_take_their_outcome_with_the_commit() {
     let rig = Rig::journal(dir.path(), Settings::default());
     let mut client = rig.client();
     assert!(rig.given("in").is_empty());
-    client.port.commit_prepared(&xid(1), None).unwrap();
+    client.commit_prepared(&rig, &xid(1), None).unwrap();
     rig.wait_for_burials();
     assert_eq!(rig.bodies(&rig.queue("ActiveMQ.DLQ")), ["dead"]);
     let cell = rig.queue("in");
@@ -256,8 +257,8 @@ fn what_cannot_be_done_is_said() {
     assert_eq!(other.port.prepare("t", &xid(1), None), Err(XaError::Exists));
     other.port.prepare("t", &xid(2), None).unwrap();
     assert_eq!(other.port.prepared(), [xid(1), xid(2)]);
-    assert_eq!(other.port.commit_prepared(&xid(3), None), Err(XaError::Unknown));
-    assert_eq!(other.port.commit_prepared(&xid(1), None), Ok(()));
+    assert_eq!(other.commit_prepared(&rig, &xid(3), None), Err(XaError::Unknown));
+    assert_eq!(other.commit_prepared(&rig, &xid(1), None), Ok(()));
     assert_eq!(client.port.rollback_prepared(&xid(1), None), Err(XaError::Unknown));
     assert_eq!(client.port.rollback_prepared(&xid(2), None), Ok(()));
     assert!(rig.broker.queues().is_empty());

@@ -94,7 +94,7 @@ fn step(rig: &Rig, client: &mut Client, branches: &mut Vec<Branch>, token: u64, 
             };
             let confirm = Some(Token(token));
             let ended = if commits {
-                client.port.commit_prepared(&branch.xid, confirm)
+                client.commit_prepared(rig, &branch.xid, confirm)
             } else {
                 client.port.rollback_prepared(&branch.xid, confirm)
             };
@@ -147,7 +147,7 @@ fn run(seed: u64, steps: &[(u8, u8)], crash: u64) {
     let rig = Rig::sim(&disk, Settings::default());
     let mut client = rig.client();
     for xid in rig.broker.prepared() {
-        client.port.commit_prepared(&xid, None).unwrap();
+        client.commit_prepared(&rig, &xid, None).unwrap();
         let sent = &branches.iter().find(|branch| branch.xid == xid).unwrap().sent;
         let there = Found::of(&rig).arrived;
         assert!(sent.iter().all(|body| there.contains(body)), "{xid:?} can be carried out");

@@ -275,7 +275,7 @@ fn a_prepared_transaction_carries_what_was_asked_for() {
     rig.abandon();
     let rig = Rig::journal(dir.path(), once());
     let mut client = rig.client();
-    client.port.commit_prepared(&xid, Some(wharfmq_core::Token(2))).unwrap();
+    client.commit_prepared(&rig, &xid, Some(wharfmq_core::Token(2))).unwrap();
     client.stage_with(&queue("once"), ("id=a", "again"), SAFE, Terms::default(), Some(3));
     client.flush();
     client.settle_down(&rig);
