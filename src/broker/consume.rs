@@ -23,7 +23,27 @@ pub struct Consumer {
     pub sub: SubTag,
 }
 
+/// How a delivery stands with its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the consumer's.
+    Open,
+    /// A transaction that is not over has acknowledged it.
+    Staged,
+    /// It is the consumer's no more.
+    Gone,
+}
+
 impl Port {
+    /// How a delivery of a consumer stands.
+    pub fn standing(&self, consumer: &Consumer, tag: u64) -> Standing {
+        match consumer.queue.lock().queue().is_staged(consumer.key, tag) {
+            Some(true) => Standing::Staged,
+            Some(false) => Standing::Open,
+            None => Standing::Gone,
+        }
+    }
+
     /// Subscribes to a topic pattern without storing anything: what it matches comes as
     /// [`wharfmq_core::CoreEvent::Chunk`]. `filter`: which messages it takes, `None` for all.
     ///

@@ -61,7 +61,7 @@ pub use advisory::{About, Client, Consuming, Event, Fate, News, Producing, Said,
 pub use bindings::Binding;
 pub use causes::{Cause, Causes};
 pub use claims::Claim;
-pub use consume::Consumer;
+pub use consume::{Consumer, Standing};
 pub use counters::{Counters, Totals};
 pub use history::Past;
 pub use logins::Login;

@@ -232,9 +232,9 @@ impl Port {
 
     /// Stages a publication that is sent later; see [`Port::publish`]. `confirm` is answered once it is
     /// durable that it will be sent.
-    pub fn schedule(&mut self, later: Later, confirm: Option<Token>) {
+    pub fn schedule(&mut self, later: Later, confirm: Option<Token>) -> u32 {
         let Later { route, item, extra } = later;
-        self.publish_extra(&route, item, extra, confirm);
+        self.publish_extra(&route, item, extra, confirm)
     }
 
     /// The same within a transaction, where its times count from the commit; see [`Port::publish_in`].

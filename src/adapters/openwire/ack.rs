@@ -114,7 +114,9 @@ impl Open {
         for (part, first, last) in runs(staged) {
             if let Some(Source::Queue(held, _)) = consumer.part_mut(part).map(|part| &part.source) {
                 let held = held.clone();
-                port.settle_in(&name, &held, Tags::Range(first, last), outcome)?;
+                let settled = port.settle_in(&name, &held, Tags::Range(first, last), outcome);
+                // Acknowledgements are not answered as a rule: the commit is where the client is told.
+                settled.inspect_err(|_| port.doom(&name))?;
             }
         }
         let room = consumer.paid(staged.len() as u32);

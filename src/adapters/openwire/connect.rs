@@ -25,6 +25,8 @@ pub(super) struct Client {
     pub(super) client_id: ByteString,
     /// Whether it comes back by itself after a loss, and sends again what was not answered.
     pub(super) fault_tolerant: bool,
+    /// It has come back.
+    pub(super) returns: bool,
 }
 
 /// A client that has to wait: its password is checked, or an earlier connection of its id has to go.
@@ -62,7 +64,13 @@ impl Open {
         let given = Credentials::given(user.as_deref(), password.as_deref().map(str::as_bytes));
         let user = given.as_ref().map(|given| given.user.clone());
         self.proving = Some(Box::new(Proving {
-            client: Client { id: Arc::clone(id), connection, client_id, fault_tolerant: info.fault_tolerant },
+            client: Client {
+                id: Arc::clone(id),
+                connection,
+                client_id,
+                fault_tolerant: info.fault_tolerant,
+                returns: info.failover_reconnect,
+            },
             command: info.command_id,
             wants: info.response_required,
             manageable: info.manageable,
@@ -146,6 +154,7 @@ impl Open {
             return Err(Close::Refused("the client id is in use".into()));
         }
         port.traffic.heard();
+        client.begin(port);
         self.client = Some(client);
         if wants {
             self.respond(command, port);

@@ -10,6 +10,7 @@ use wharfmq_core::{Item, Kind, MessageId, Terms};
 use wharfmq_openwire::primitive::{Map, MapWriter, Value};
 use wharfmq_openwire::{Message, TransactionId};
 
+use super::failover::Numbered;
 use super::fault::{JMS, Stop};
 use super::producers::Routes;
 use super::replies::Reply;
@@ -118,7 +119,7 @@ impl Open {
         message: &mut Message,
         content: Option<bytes::Bytes>,
         (routes, transaction): (&Routes, Option<&TransactionId>),
-        reply: Option<Reply>,
+        (mut reply, numbered): (Option<Reply>, Option<Numbered>),
         port: &mut Port,
     ) -> Result<Option<Reply>, Stop> {
         if self.manage(&errand, message, routes, port)? {
@@ -152,13 +153,15 @@ impl Open {
             return Ok(reply);
         }
         let last = copies.len().saturating_sub(1);
-        let mut reply = reply;
         for (n, copy) in copies.into_iter().enumerate() {
             let reply = if n == last { reply.take() } else { None };
             let token = Some(self.replies.push(reply.unwrap_or(Reply::Silent)));
-            match copy {
-                Copy::Now(route, item, terms) => drop(port.publish_with(&route, item, terms, token)),
+            let index = match copy {
+                Copy::Now(route, item, terms) => port.publish_with(&route, item, terms, token),
                 Copy::Later(later) => port.schedule(*later, token),
+            };
+            if n == last {
+                numbered.iter().for_each(|numbered| numbered.stage(index, port));
             }
         }
         Ok(None)

@@ -13,7 +13,7 @@ pub(super) enum Stop {
     Fault(Fault),
     /// The connection ends without more words.
     Close(Close),
-    /// The command has to wait for what was sent before it.
+    /// The command has to wait, for what was sent before it or for the disk.
     Later,
 }
 
@@ -30,6 +30,8 @@ pub(super) const INVALID_DESTINATION: &str = "javax.jms.InvalidDestinationExcept
 pub(super) const INVALID_SELECTOR: &str = "javax.jms.InvalidSelectorException";
 pub(super) const RESOURCE: &str = "javax.jms.ResourceAllocationException";
 pub(super) const SECURITY: &str = "java.lang.SecurityException";
+pub(super) const ROLLED_BACK: &str = "javax.jms.TransactionRolledBackException";
+pub(super) const XA: &str = "javax.transaction.xa.XAException";
 pub(super) const NO_DESTINATION: &str = "org.apache.activemq.DestinationDoesNotExistException";
 
 impl Fault {
@@ -81,6 +83,7 @@ impl From<TxError> for Stop {
     fn from(error: TxError) -> Self {
         let class = match error {
             TxError::TooMany | TxError::TooLarge(_) => RESOURCE,
+            TxError::Doomed | TxError::TimedOut(_) => ROLLED_BACK,
             _ => JMS,
         };
         Self::fault(class, error)

@@ -84,6 +84,12 @@ impl Flights {
         staged
     }
 
+    /// The parts and the numbers of what a transaction has acknowledged.
+    pub(super) fn staged(&self, transaction: u32) -> impl Iterator<Item = (u32, u64)> {
+        let staged = self.list.iter().filter(move |flight| flight.staged == transaction);
+        staged.map(|flight| (flight.part, flight.tag))
+    }
+
     /// A transaction was carried out: takes out what it has acknowledged.
     pub(super) fn commit(&mut self, transaction: u32) {
         self.list.retain(|flight| flight.staged != transaction);

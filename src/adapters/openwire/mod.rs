@@ -8,6 +8,7 @@ mod consumers;
 mod control;
 mod deliver;
 mod errand;
+mod failover;
 mod fault;
 mod flights;
 mod greet;
@@ -21,6 +22,7 @@ mod send;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod xa;
 
 use std::sync::Arc;
 
@@ -29,8 +31,8 @@ use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::{CoreEvent, Gone};
 use wharfmq_openwire::{
-    ConnectionError, ConnectionId, Decoder, Encoder, ExceptionResponse, IntegerResponse, Nested, ProducerAck,
-    Response, Structure, Text, TransactionInfo, frame_len,
+    ConnectionError, ConnectionId, Decoder, Encoder, ExceptionResponse, Nested, ProducerAck, Response,
+    Structure, Text, TransactionInfo, frame_len,
 };
 
 use self::ack::Acks;
@@ -100,7 +102,7 @@ struct Open {
     transactions: Transactions,
     replies: Replies,
     acks: Acks,
-    /// A step of a transaction that waits for what was sent before it.
+    /// A step of a transaction that waits, for what was sent before it or for the disk.
     held: Option<Box<TransactionInfo>>,
     /// Heads and bodies of what is staged.
     raw: BytesMut,
@@ -379,20 +381,24 @@ impl Open {
         let before = port.out.len();
         while let Some(confirm) = port.next_confirm() {
             let Some(reply) = self.replies.pop() else { continue };
+            let reply = match reply {
+                Reply::Transaction(ending) => {
+                    self.transaction_ended(*ending, confirm.result, port);
+                    continue;
+                }
+                reply => reply,
+            };
             if let Err(why) = confirm.result {
                 let id = match reply {
-                    Reply::Response(id) | Reply::Integer(id, _) | Reply::Last(id) => Some(id),
-                    Reply::Silent | Reply::Ack(..) => None,
+                    Reply::Response(id) | Reply::Last(id) => Some(id),
+                    _ => None,
                 };
                 self.say_fault(&Fault::new(RESOURCE, why), id, port);
                 continue;
             }
             match reply {
-                Reply::Silent => {}
+                Reply::Silent | Reply::Transaction(_) => {}
                 Reply::Response(id) => self.respond(id, port),
-                Reply::Integer(id, result) => {
-                    self.send(&IntegerResponse { correlation_id: id, result, ..Default::default() }, port);
-                }
                 Reply::Ack(producer, size) => {
                     let ack = ProducerAck { producer_id: Some(producer), size, ..Default::default() };
                     self.send(&ack, port);

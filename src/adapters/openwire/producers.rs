@@ -9,7 +9,7 @@ use wharfmq_openwire::{Destination, ProducerId, ProducerInfo};
 
 use super::fault::{RESOURCE, Stop};
 use super::{Open, names};
-use crate::broker::{Port, Route};
+use crate::broker::{self, Port, Route};
 
 /// Producers of one connection.
 const PRODUCERS_MAX: usize = 10_000;
@@ -23,6 +23,8 @@ pub(super) type Routes = SmallVec<[Arc<Route>; 1]>;
 pub(super) struct Producer {
     /// Whether it waits for a ProducerAck for each message.
     pub(super) window: bool,
+    /// What it has sent in earlier connections, where its client comes back by itself.
+    pub(super) sent: Option<Arc<broker::Producer>>,
 }
 
 /// A connection's producers, and what they send to.
@@ -51,7 +53,8 @@ impl Open {
         if self.producers.known.len() >= PRODUCERS_MAX {
             return Err(Stop::fault(RESOURCE, format!("a connection may have {PRODUCERS_MAX} producers")));
         }
-        self.producers.known.insert(key(id), Producer { window: info.window_size > 0 });
+        let sent = self.client()?.sent_by(id, port);
+        self.producers.known.insert(key(id), Producer { window: info.window_size > 0, sent });
         Ok(())
     }
 }

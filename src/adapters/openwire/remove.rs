@@ -41,6 +41,7 @@ impl Open {
             Structure::ConnectionId(id) => {
                 self.check_own(id.value.as_ref())?;
                 self.end_all(last, port);
+                self.client()?.end(port);
                 self.phase = Phase::Leaving;
                 return Ok(Some(Reply::Last(info.command_id)).filter(|_| info.response_required));
             }

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use wharfmq_core::Token;
 use wharfmq_openwire::ProducerId;
 
+use super::tx::Ending;
+
 /// What is said once something is durable.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reply {
@@ -12,8 +14,8 @@ pub(super) enum Reply {
     Silent,
     /// A Response to the command of this number.
     Response(i32),
-    /// An IntegerResponse to the command of this number.
-    Integer(i32, i32),
+    /// What follows from the end of a transaction, or from its preparation.
+    Transaction(Box<Ending>),
     /// A ProducerAck of so many bytes.
     Ack(Box<ProducerId>, i32),
     /// A Response to the command that ends the connection.
@@ -36,8 +38,8 @@ impl Replies {
     }
 
     /// Takes the last one back: its token was given to nobody.
-    pub(super) fn unpush(&mut self) {
-        self.waiting.pop_back();
+    pub(super) fn unpush(&mut self) -> Option<Reply> {
+        self.waiting.pop_back()
     }
 
     /// The reply of a token.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wharfmq_base::Millis;
 use wharfmq_core::{GroupId, Item, Qos, Span, Terms, Token};
-use wharfmq_openwire::{Message, write_head};
+use wharfmq_openwire::{Message, TransactionId, write_head};
 
 use super::errand::Errand;
 use super::fault::Stop;
 use super::replies::Reply;
-use super::{Open, Phase};
+use super::{Open, Phase, failover};
 use crate::adapters::convert::OPENWIRE;
 use crate::broker::Port;
 
@@ -24,18 +24,27 @@ impl Open {
     /// Stages a message. Answers its number, whether its sender waits, and what came of it.
     pub(super) fn on_message(&mut self, mut message: Message, port: &mut Port) -> super::Handled {
         let (id, wants) = (message.command_id, message.response_required);
+        let transaction = message.transaction_id.take();
         let start = self.raw.len();
-        let staged = self.stage(&mut message, port);
+        let staged = self.stage(&mut message, transaction.as_deref(), port);
         if staged.is_err() {
             self.raw.truncate(start);
-            if let Some(transaction) = &message.transaction_id {
-                self.transactions.spoil(transaction, wants);
+            // Where nobody is told, a commit must not succeed.
+            if let Some(transaction) = transaction.filter(|_| !wants)
+                && let Ok(name) = self.transactions.name_of(&transaction)
+            {
+                port.doom(&name);
             }
         }
         (id, wants, staged)
     }
 
-    fn stage(&mut self, message: &mut Message, port: &mut Port) -> Result<Option<Reply>, Stop> {
+    fn stage(
+        &mut self,
+        message: &mut Message,
+        transaction: Option<&TransactionId>,
+        port: &mut Port,
+    ) -> Result<Option<Reply>, Stop> {
         self.check_client()?;
         let (id, wants) = (message.command_id, message.response_required);
         let producer =
@@ -49,11 +58,12 @@ impl Open {
             message.destination.clone().ok_or_else(|| Stop::jms("the message has no destination"))?;
         if self.phase != Phase::Open {
             // Without an answer, so that a client that fails over sends it again elsewhere.
-            if let Some(transaction) = &message.transaction_id {
-                self.transactions.spoil(transaction, false);
+            if let Some(transaction) = transaction {
+                port.doom(&self.transactions.name_of(transaction)?);
             }
             return Ok(None);
         }
+        let numbered = failover::numbered(known, message, transaction);
         let routes = self.producers.routes(&destination, port)?.clone();
         let content = message.content.take();
         let size = content.as_ref().map_or(0, Bytes::len)
@@ -63,18 +73,22 @@ impl Open {
             (false, true) => Some(Reply::Ack(Box::new((*producer).clone()), (WINDOW_SHARE + size) as i32)),
             (false, false) => None,
         };
-        let transaction = message.transaction_id.take();
+        if numbered.as_ref().is_some_and(failover::Numbered::is_repeated) {
+            let token = reply.map(|reply| self.replies.push(reply));
+            port.drop_repeated(token);
+            return Ok(None);
+        }
         let errand = Errand::take(message)?;
         if routes.len() > 1 {
             message.original_destination = Some(Arc::clone(&destination));
         }
         if let Some(errand) = errand {
-            let to = (&routes, transaction.as_deref());
-            return self.stage_errand(errand, message, content, to, reply, port);
+            let to = (&routes, transaction);
+            return self.stage_errand(errand, message, content, to, (reply, numbered), port);
         }
         let terms = terms(message);
         let item = self.put(message, content);
-        if let Some(transaction) = &transaction {
+        if let Some(transaction) = transaction {
             let name = self.transactions.name_of(transaction)?;
             for route in &routes {
                 port.publish_in(&name, route, item, terms.clone(), &self.raw)?;
@@ -85,7 +99,7 @@ impl Open {
         let Some((last, others)) = routes.split_last() else { return Ok(reply) };
         for route in others {
             let silent = self.replies.push(Reply::Silent);
-            publish(port, route, item, terms.clone(), Some(silent));
+            let _others = publish(port, route, item, terms.clone(), Some(silent));
         }
         let token = match reply {
             Some(reply) => Some(self.replies.push(reply)),
@@ -93,7 +107,8 @@ impl Open {
             // A queue may refuse it, and the client is to know.
             None => Some(self.replies.push(Reply::Silent)),
         };
-        publish(port, last, item, terms, token);
+        let index = publish(port, last, item, terms, token);
+        numbered.iter().for_each(|numbered| numbered.stage(index, port));
         Ok(None)
     }
 
@@ -127,11 +142,11 @@ fn publish(
     item: Item,
     terms: Option<Terms>,
     token: Option<Token>,
-) {
+) -> u32 {
     match terms {
         Some(terms) => port.publish_with(route, item, terms, token),
         None => port.publish(route, item, token),
-    };
+    }
 }
 
 /// Takes out what holds for one hop, and what no client may set.

@@ -101,7 +101,9 @@ impl Copy {
             Self::Now(route, item, terms) => {
                 port.publish_with(&route, item, terms, Some(token));
             }
-            Self::Later(later) => port.schedule(later, Some(token)),
+            Self::Later(later) => {
+                port.schedule(later, Some(token));
+            }
         }
     }
 }

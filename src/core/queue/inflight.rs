@@ -121,6 +121,13 @@ impl InFlight {
         found
     }
 
+    /// Whether a delivery is staged; `None` where it is not there.
+    pub(crate) fn is_staged(&self, tag: u64) -> Option<bool> {
+        let slot = self.slots.get(self.position(tag))?;
+        let is_there = slot.tag == tag && slot.state != State::Gone;
+        is_there.then_some(slot.state == State::Staged)
+    }
+
     /// Makes a staged delivery open again; whether it was found.
     pub(crate) fn unstage(&mut self, tag: u64) -> bool {
         let at = self.position(tag);

@@ -148,6 +148,11 @@ impl Queue {
         })
     }
 
+    /// Whether a transaction has accepted or refused a delivery; `None` where it is not in flight.
+    pub fn is_staged(&self, key: ConsumerKey, tag: u64) -> Option<bool> {
+        self.roster.get(key)?.in_flight.is_staged(tag)
+    }
+
     /// The transaction is rolled back: the deliveries are open again; those whose consumer is gone
     /// return to their place, counted as failed. How many were found.
     pub fn unstage(&mut self, staged: &[Staged], now: Millis, fx: &mut Effects) -> usize {
