@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::adapters::Session;
 use crate::adapters::mqtt::{MqttOptions, MqttSession};
-use crate::adapters::openwire::{OpenWireOptions, OpenWireSession};
+use crate::adapters::openwire::{OpenWireOptions, OpenWireSession, OpenWireVoice};
 use crate::adapters::stomp::{StompOptions, StompSession};
 use crate::broker::{Broker, Now, Peer, Port};
 use crate::config::Settings;
@@ -34,12 +34,9 @@ impl Adapters {
             broker_id: format!("ID:wharfmq-{:x}", broker.now().wall.0).into(),
             ..OpenWireOptions::default()
         };
-        Self {
-            broker,
-            mqtt: Arc::new(mqtt(&settings.mqtt, max_frame, before_login)),
-            openwire: Arc::new(openwire),
-            stomp,
-        }
+        let openwire = Arc::new(openwire);
+        broker.set_voice(Arc::new(OpenWireVoice::new(Arc::clone(&openwire))));
+        Self { broker, mqtt: Arc::new(mqtt(&settings.mqtt, max_frame, before_login)), openwire, stomp }
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Proving {
     command: i32,
     wants: bool,
     manageable: bool,
+    /// What others may know of it.
+    told: ConnectionInfo,
     user: Option<String>,
     /// Until when the earlier connection is waited for.
     patience: Millis,
@@ -74,6 +76,7 @@ impl Open {
             command: info.command_id,
             wants: info.response_required,
             manageable: info.manageable,
+            told: info.clone(),
             user,
             patience: Millis::NEVER,
         }));
@@ -143,7 +146,7 @@ impl Open {
 
     fn welcome(&mut self, port: &mut Port) -> Result<(), Close> {
         let Some(proving) = self.proving.take() else { return Ok(()) };
-        let Proving { client, command, wants, manageable, .. } = *proving;
+        let Proving { client, command, wants, manageable, told, .. } = *proving;
         if !client.client_id.is_empty() && !port.claim_client(&client.client_id) {
             let why = format!(
                 "Broker: {} - Client: {} already connected",
@@ -155,6 +158,8 @@ impl Open {
         }
         port.traffic.heard();
         client.begin(port);
+        self.options.roll.add_client(port.conn(), &told);
+        port.introduce(&client.client_id);
         self.client = Some(client);
         if wants {
             self.respond(command, port);

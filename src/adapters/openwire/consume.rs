@@ -9,6 +9,7 @@ use wharfmq_core::record::Class;
 use wharfmq_core::{ConsumeSpec, Credit, CreditPool, Filter, Kind, Pattern, QueueCell, SubTag};
 use wharfmq_openwire::{ConsumerInfo, RemoveSubscriptionInfo};
 
+use super::advisory::told;
 use super::consumers::{CONSUMERS_MAX, Consumer, Part, Source};
 use super::fault::{INVALID_DESTINATION, INVALID_SELECTOR, RESOURCE, Stop};
 use super::{Open, names, text};
@@ -56,10 +57,8 @@ impl Open {
         self.consumers.insert(consumer);
         self.join_topics(tag, topics, info, port)?;
         let joined = self.join_all(tag, &queues, port);
-        if joined.is_err()
-            && let Some(consumer) = self.consumers.remove(tag)
-        {
-            consumer.end(Some(0), port);
+        if joined.is_err() {
+            self.end_consumer(tag, Some(0), port);
         }
         joined
     }
@@ -84,6 +83,7 @@ impl Open {
         };
         Ok(Consumer {
             id: Arc::clone(info.consumer_id.as_ref().ok_or_else(|| Stop::jms("no consumer id"))?),
+            told: Arc::new(told(info, &self.client()?.client_id)),
             tag,
             prefetch,
             debt: 0,
@@ -122,7 +122,9 @@ impl Open {
             return Ok(());
         }
         let part = self.next_tag()?;
-        let filter = self.consumers.get_mut(tag).and_then(|consumer| consumer.want.filter.clone());
+        let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(()) };
+        let (filter, told) = (consumer.want.filter.clone(), Arc::clone(&consumer.told));
+        self.options.roll.add_consumer(port.conn(), SubTag(part), &told);
         for pattern in &topics {
             port.subscribe(pattern, SubTag(part), info.no_local, false, filter.clone());
         }
@@ -160,8 +162,9 @@ impl Open {
         if !consumer.queues.insert(queue.id) {
             return Ok(());
         }
-        let want = consumer.want.clone();
+        let (want, told) = (consumer.want.clone(), Arc::clone(&consumer.told));
         let part = self.next_tag()?;
+        self.options.roll.add_consumer(port.conn(), SubTag(part), &told);
         let consumer = port.consume(queue, ConsumeSpec { sub: SubTag(part), ..want });
         let consumer = consumer.map_err(|error| Stop::fault(RESOURCE, error))?;
         let destination = names::destination_of(&wharfmq_core::Address::queue(queue.name.clone()));
@@ -206,6 +209,7 @@ impl Open {
         consumer.queues.insert(queue.id);
         let want = consumer.want.clone();
         let part = self.next_tag()?;
+        self.options.roll.add_consumer(port.conn(), SubTag(part), &consumer.told);
         let held = port.consume(&queue, ConsumeSpec { sub: SubTag(part), ..want });
         let held = held.map_err(|error| Stop::fault(RESOURCE, error))?;
         // What it is called is the topic of each message.

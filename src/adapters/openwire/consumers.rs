@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 use wharfmq_base::Millis;
 use wharfmq_core::{Chunk, ConsumeSpec, Credit, CreditPool, Pattern, QueueId, SubTag};
-use wharfmq_openwire::{ConsumerId, Destination};
+use wharfmq_openwire::{ConsumerId, ConsumerInfo, Destination};
 
 use super::browse::Browser;
 use super::flights::Flights;
@@ -20,6 +20,8 @@ pub(super) const CONSUMERS_MAX: usize = 20_000;
 /// One consumer.
 pub(super) struct Consumer {
     pub(super) id: Arc<ConsumerId>,
+    /// What others may know of it.
+    pub(super) told: Arc<ConsumerInfo>,
     /// Its number among the subscriptions of the connection; its parts have others.
     pub(super) tag: u32,
     /// Messages that the client holds unacknowledged at most; 0 where it asks for each.

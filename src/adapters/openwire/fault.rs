@@ -4,7 +4,7 @@ use wharfmq_core::NameError;
 use wharfmq_openwire::Throwable;
 
 use crate::adapters::Close;
-use crate::broker::{Refused, TxError};
+use crate::broker::{Refused, TxError, chosen_name};
 
 /// What ends a command early.
 #[derive(Debug)]
@@ -58,8 +58,11 @@ impl Stop {
 
 impl From<Refused> for Stop {
     fn from(refused: Refused) -> Self {
+        if let Refused::Gone(name) = &refused {
+            // The client puts words around it.
+            return Self::fault(NO_DESTINATION, chosen_name(name).unwrap_or(name));
+        }
         let class = match &refused {
-            Refused::Gone(_) => NO_DESTINATION,
             Refused::Name(_) | Refused::Foreign | Refused::Reserved | Refused::System => INVALID_DESTINATION,
             Refused::TooManyQueues
             | Refused::TooManyTemporaries

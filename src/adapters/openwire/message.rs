@@ -7,7 +7,7 @@ use wharfmq_base::Millis;
 use wharfmq_core::{Address, HeadTag, Kind, Notes, Qos};
 use wharfmq_openwire::{Destination, Message, read_head};
 
-use super::names;
+use super::{advisory, names};
 use crate::adapters::convert::{self, OPENWIRE};
 use crate::broker::undertaker::note;
 
@@ -82,7 +82,9 @@ impl Outgoing<'_> {
             tracing::error!(%error, "the head of a stored message cannot be read");
             Message::default()
         });
-        if message.content.is_some() {
+        if advisory::is_told(&message) {
+            advisory::bare(&mut message);
+        } else if message.content.is_some() {
             message.content = Some(self.body.clone());
         }
         message

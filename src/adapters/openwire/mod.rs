@@ -1,6 +1,7 @@
 //! OpenWire 1 to 12 over the broker: what the clients of ActiveMQ speak, those of JMS above all.
 
 mod ack;
+mod advisory;
 mod browse;
 mod connect;
 mod consume;
@@ -36,6 +37,7 @@ use wharfmq_openwire::{
 };
 
 use self::ack::Acks;
+pub use self::advisory::{OpenWireVoice, Roll};
 use self::connect::{Client, Proving};
 use self::consumers::Consumers;
 use self::fault::{Fault, RESOURCE, Stop};
@@ -65,6 +67,8 @@ pub struct OpenWireOptions {
     pub broker_name: ByteString,
     /// The broker's identity, new with each start.
     pub broker_id: ByteString,
+    /// What clients say of themselves, for a [`OpenWireVoice`] to tell others.
+    pub roll: Arc<Roll>,
 }
 
 impl Default for OpenWireOptions {
@@ -75,6 +79,7 @@ impl Default for OpenWireOptions {
             max_inactivity: 30_000,
             broker_name: ByteString::from_static("wharfmq"),
             broker_id: ByteString::from_static("ID:wharfmq"),
+            roll: Arc::default(),
         }
     }
 }

@@ -94,6 +94,12 @@ pub(super) fn destination_of(address: &Address) -> Destination {
     Destination::new(kind, name)
 }
 
+/// A destination in one text, as ActiveMQ writes it.
+pub(super) fn qualified(address: &Address) -> String {
+    let OpenWireName { kind, is_temporary, name } = OpenWireName::of(address);
+    format!("{}{}://{name}", if is_temporary { "temp-" } else { "" }, kind.scheme())
+}
+
 fn name_of(kind: DestinationKind, name: &str) -> OpenWireName<'_> {
     OpenWireName { kind: kind_of(kind), is_temporary: kind.is_temporary(), name }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
-use wharfmq_openwire::{Destination, ProducerId, ProducerInfo};
+use wharfmq_openwire::{Destination, ProducerId, ProducerInfo, Text};
 
 use super::fault::{RESOURCE, Stop};
 use super::{Open, names};
@@ -25,6 +25,8 @@ pub(super) struct Producer {
     pub(super) window: bool,
     /// What it has sent in earlier connections, where its client comes back by itself.
     pub(super) sent: Option<Arc<broker::Producer>>,
+    /// The number by which others know of it.
+    announced: Option<u64>,
 }
 
 /// A connection's producers, and what they send to.
@@ -54,8 +56,17 @@ impl Open {
             return Err(Stop::fault(RESOURCE, format!("a connection may have {PRODUCERS_MAX} producers")));
         }
         let sent = self.client()?.sent_by(id, port);
-        self.producers.known.insert(key(id), Producer { window: info.window_size > 0, sent });
+        let announced = self.announce(id, info.destination.as_ref(), port);
+        self.producers.known.insert(key(id), Producer { window: info.window_size > 0, sent, announced });
         Ok(())
+    }
+
+    /// Lets others know of a producer of one destination.
+    fn announce(&self, id: &ProducerId, to: Option<&Arc<Destination>>, port: &mut Port) -> Option<u64> {
+        let [address] = &names::addresses(to?, port).ok()?[..] else { return None };
+        let number = number_of(id)?;
+        port.add_producer(number, address);
+        Some(number)
     }
 }
 
@@ -64,12 +75,15 @@ impl Producers {
         self.known.get(&key(id))
     }
 
-    pub(super) fn remove(&mut self, id: &ProducerId) {
-        self.known.remove(&key(id));
+    pub(super) fn remove(&mut self, id: &ProducerId, port: &Port) {
+        let gone = self.known.remove(&key(id));
+        gone.and_then(|gone| gone.announced).into_iter().for_each(|number| port.remove_producer(number));
     }
 
-    pub(super) fn remove_session(&mut self, session: i64) {
-        self.known.retain(|(of, _), _| *of != session);
+    pub(super) fn remove_session(&mut self, session: i64, port: &Port) {
+        for (_, gone) in self.known.extract_if(|(of, _), _| *of == session) {
+            gone.announced.into_iter().for_each(|number| port.remove_producer(number));
+        }
     }
 
     /// The routes of a destination. Producers tend to name the same one again.
@@ -110,6 +124,18 @@ impl Producers {
         });
         self.targets.len() - 1
     }
+}
+
+/// One number for a producer of a connection. There is none for the ids that no client gives.
+pub(super) fn number_of(id: &ProducerId) -> Option<u64> {
+    let (session, value) = (i32::try_from(id.session_id).ok()?, u32::try_from(id.value).ok()?);
+    Some(u64::from(session as u32) << 32 | u64::from(value))
+}
+
+/// The id of the producer with a number.
+pub(super) fn id_of(number: u64, connection: Text) -> ProducerId {
+    let (session, value) = ((number >> 32) as u32 as i32, number as u32);
+    ProducerId { connection_id: Some(connection), session_id: session.into(), value: value.into() }
 }
 
 const fn key(id: &ProducerId) -> (i64, i64) {

@@ -29,14 +29,14 @@ impl Open {
             }
             Structure::ProducerId(id) => {
                 self.check_own(id.connection_id.as_ref())?;
-                self.producers.remove(id);
+                self.producers.remove(id, port);
             }
             Structure::SessionId(id) => {
                 self.check_own(id.connection_id.as_ref())?;
                 for tag in self.consumers.of_session(id.value) {
                     self.end_consumer(tag, last, port);
                 }
-                self.producers.remove_session(id.value);
+                self.producers.remove_session(id.value, port);
             }
             Structure::ConnectionId(id) => {
                 self.check_own(id.value.as_ref())?;
@@ -50,11 +50,14 @@ impl Open {
         Ok(reply)
     }
 
-    fn end_consumer(&mut self, tag: u32, last: Option<u64>, port: &mut Port) {
+    pub(super) fn end_consumer(&mut self, tag: u32, last: Option<u64>, port: &mut Port) {
         let Some(mut consumer) = self.consumers.remove(tag) else { return };
         self.consumers.pulling -= consumer.pulls.len();
         consumer.drop_pending();
         consumer.end(last, port);
+        for part in &consumer.parts {
+            self.options.roll.remove_consumer(port.conn(), wharfmq_core::SubTag(part.tag));
+        }
     }
 
     /// Ends all consumers: the latest first, so that each queue has its messages back in their order.
