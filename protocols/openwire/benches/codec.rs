@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wharfmq_openwire::{
-    ConsumerId, Decoder, Destination, DestinationKind, Encoder, Format, Message, MessageAck, MessageDispatch,
-    MessageId, MessageKind, Nested, ProducerId, Response, Structure, read_head, write_head,
+    ConsumerId, Decoder, Destination, DestinationKind, Encoder, Format, HeadReader, Message, MessageAck,
+    MessageDispatch, MessageId, MessageKind, Nested, ProducerId, Response, Structure, write_head,
 };
 
 const LOOSE: Format = Format { version: 12, tight: false, stack_traces: true, cache: 0 };
@@ -28,7 +28,8 @@ fn bench_decode(c: &mut Criterion) {
     let mut head = BytesMut::new();
     write_head(&Message { content: Some(Bytes::new()), ..message() }, &mut head);
     let head = head.freeze();
-    group.bench_function("head", |b| b.iter(|| read_head(black_box(&head))));
+    let mut reader = HeadReader::default();
+    group.bench_function("head", |b| b.iter(|| reader.read(black_box(&head))));
     group.finish();
 }
 

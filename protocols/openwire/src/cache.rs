@@ -15,6 +15,10 @@ const READ_BYTES_MAX: usize = 4 << 20;
 /// Numbers that the writer keeps free at the begin of a command, so that none is given out twice within it.
 const FREE_MIN: usize = 100;
 
+/// Numbers that the writer tries first. A dispatch needs four: the consumer, its destination, the producer
+/// and null.
+const RECENT: usize = 6;
+
 /// Something cached. Null is cached as well.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Object {
@@ -30,6 +34,8 @@ pub(crate) enum Object {
 
 /// What a cached field can hold.
 pub(crate) trait Cacheable: Sized {
+    /// Whether an object is this one. It may say no of one that is, where nothing depends on speed.
+    fn is(&self, object: &Object) -> bool;
     fn to_object(value: Option<&Arc<Self>>) -> Result<Object, Error>;
     fn from_object(object: Object) -> Result<Option<Arc<Self>>, Error>;
     /// A copy that keeps nothing else in memory.
@@ -85,11 +91,22 @@ pub(crate) struct WriteCache {
     size: usize,
     next: usize,
     oldest: usize,
+    /// Where those were found that were written last: most commands name what the one before has named.
+    recent: [u16; RECENT],
+    recent_next: usize,
 }
 
 impl WriteCache {
     pub(crate) fn new(size: u16) -> Self {
-        Self { known: HashMap::default(), slots: Vec::new(), size: size.into(), next: 0, oldest: 0 }
+        Self {
+            known: HashMap::default(),
+            slots: Vec::new(),
+            size: size.into(),
+            next: 0,
+            oldest: 0,
+            recent: [0; RECENT],
+            recent_next: 0,
+        }
     }
 
     /// Makes room for the objects of one command.
@@ -102,8 +119,29 @@ impl WriteCache {
         }
     }
 
-    pub(crate) fn find(&self, object: &Object) -> Option<u16> {
-        self.known.get(object).copied()
+    /// The number of a value that was written lately, found without hashing it.
+    pub(crate) fn find_recent<T: Cacheable>(&self, value: Option<&Arc<T>>) -> Option<u16> {
+        let is_it = |index: &u16| match (self.slots.get(usize::from(*index)), value) {
+            (Some(Some(object)), Some(value)) => value.is(object),
+            (Some(Some(object)), None) => matches!(object, Object::Null),
+            _ => false,
+        };
+        self.recent.iter().copied().find(is_it)
+    }
+
+    pub(crate) fn find(&mut self, object: &Object) -> Option<u16> {
+        let found = self.known.get(object).copied();
+        if let Some(index) = found {
+            self.remember(index);
+        }
+        found
+    }
+
+    fn remember(&mut self, index: u16) {
+        if let Some(place) = self.recent.get_mut(self.recent_next) {
+            *place = index;
+        }
+        self.recent_next = (self.recent_next + 1) % RECENT;
     }
 
     /// Numbers an object; -1 where the table is full.
@@ -120,6 +158,7 @@ impl WriteCache {
             *slot = Some(object.clone());
         }
         self.known.insert(object, index as u16);
+        self.remember(index as u16);
         index as i16
     }
 }
@@ -168,6 +207,10 @@ impl Object {
 macro_rules! cacheable {
     ($($type:ident as $variant:ident ($($text:ident),*);)*) => {$(
         impl Cacheable for $type {
+            fn is(&self, object: &Object) -> bool {
+                matches!(object, Object::$variant(known) if **known == *self)
+            }
+
             fn to_object(value: Option<&Arc<Self>>) -> Result<Object, Error> {
                 Ok(value.map_or(Object::Null, |value| Object::$variant(Arc::clone(value))))
             }
@@ -198,6 +241,10 @@ cacheable! {
 }
 
 impl Cacheable for TransactionId {
+    fn is(&self, object: &Object) -> bool {
+        matches!(object, Object::Transaction(known) if **known == *self)
+    }
+
     fn to_object(value: Option<&Arc<Self>>) -> Result<Object, Error> {
         Ok(value.map_or(Object::Null, |value| Object::Transaction(Arc::clone(value))))
     }
@@ -227,6 +274,10 @@ impl Cacheable for TransactionId {
 
 /// The object of a RemoveInfo: any id.
 impl Cacheable for Structure {
+    fn is(&self, _object: &Object) -> bool {
+        false
+    }
+
     fn to_object(value: Option<&Arc<Self>>) -> Result<Object, Error> {
         let Some(value) = value else { return Ok(Object::Null) };
         Ok(match &**value {

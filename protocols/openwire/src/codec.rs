@@ -6,6 +6,7 @@ use crate::cache::{ReadCache, WriteCache};
 use crate::error::Error;
 use crate::negotiate::CACHE_SIZE_MIN;
 use crate::reader::Reader;
+use crate::recent::Recent;
 use crate::structure::{Nested, Structure};
 use crate::writer::Writer;
 
@@ -52,12 +53,15 @@ pub fn frame_len(input: &[u8], max: usize) -> Result<Option<usize>, Error> {
 pub struct Decoder {
     format: Format,
     cache: Option<ReadCache>,
+    /// Only of what is loose and uncached.
+    recent: Option<Recent>,
 }
 
 impl Decoder {
     /// A decoder of what is sent from the negotiation on.
     pub fn new(format: Format) -> Self {
-        Self { format, cache: (format.cache > 0).then(|| ReadCache::new(format.cache)) }
+        let recent = (format.cache == 0 && !format.tight).then(Recent::default);
+        Self { format, cache: (format.cache > 0).then(|| ReadCache::new(format.cache)), recent }
     }
 
     /// The format.
@@ -73,7 +77,7 @@ impl Decoder {
 
     /// The same for a structure of a known type.
     pub fn decode_as<T: Nested>(&mut self, type_id: u8, body: &Bytes) -> Result<T, Error> {
-        let mut reader = Reader::new(body, self.format, self.cache.as_mut())?;
+        let mut reader = Reader::new(body, self.format, self.cache.as_mut(), self.recent.as_mut())?;
         let read = T::read(type_id, &mut reader)?;
         reader.finish()?;
         Ok(read)

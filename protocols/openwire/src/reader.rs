@@ -8,6 +8,7 @@ use crate::cache::{Cacheable, ReadCache};
 use crate::codec::Format;
 use crate::error::Error;
 use crate::message::is_marshal_aware;
+use crate::recent::Recent;
 use crate::structure::Nested;
 use crate::text::Text;
 
@@ -25,6 +26,7 @@ pub struct Reader<'a> {
     bit: usize,
     pub(crate) format: Format,
     cache: Option<&'a mut ReadCache>,
+    recent: Option<&'a mut Recent>,
     depth: u32,
 }
 
@@ -34,8 +36,9 @@ impl<'a> Reader<'a> {
         body: &'a Bytes,
         format: Format,
         cache: Option<&'a mut ReadCache>,
+        recent: Option<&'a mut Recent>,
     ) -> Result<Self, Error> {
-        let mut reader = Self { body, at: 1, bits: &[], bit: 0, format, cache, depth: 0 };
+        let mut reader = Self { body, at: 1, bits: &[], bit: 0, format, cache, recent, depth: 0 };
         if format.tight {
             let len = match reader.byte()? {
                 0xc0 => usize::from(reader.byte()?),
@@ -144,7 +147,7 @@ impl<'a> Reader<'a> {
     fn premarshalled<T: Nested>(&mut self, type_id: u8) -> Result<T, Error> {
         let len = self.length("the length of a nested frame")?;
         let body = self.take(len)?;
-        let mut inner = Reader::new(&body, self.format, self.cache.as_deref_mut())?;
+        let mut inner = Reader::new(&body, self.format, self.cache.as_deref_mut(), None)?;
         inner.depth = self.depth;
         if body.first() != Some(&type_id) {
             return Err(Error::UnexpectedType {
@@ -159,7 +162,7 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn cached<T: Nested + Cacheable>(&mut self) -> Result<Option<Arc<T>>, Error> {
         if self.cache.is_none() {
-            return Ok(self.nested()?.map(Arc::new));
+            return self.uncached();
         }
         let is_new = self.flag()?;
         let index = i16::from_be_bytes(self.array()?);
@@ -174,5 +177,32 @@ impl<'a> Reader<'a> {
             cache.put(index, T::to_object(value.as_ref())?)?;
         }
         Ok(value)
+    }
+
+    /// A value that could be cached, where there is no cache.
+    fn uncached<T: Nested + Cacheable>(&mut self) -> Result<Option<Arc<T>>, Error> {
+        let from = self.at;
+        if let Some(recent) = &self.recent {
+            let rest = self.body.get(from..).unwrap_or_default();
+            if rest.first() == Some(&0) {
+                self.at += 1;
+                return Ok(None);
+            }
+            if let Some((len, object)) = recent.find(rest) {
+                let known = T::from_object(object.clone())?;
+                self.at += len;
+                return Ok(known);
+            }
+        }
+        let Some(value) = self.nested::<T>()? else { return Ok(None) };
+        if self.recent.is_none() || !Recent::keeps(self.at - from) {
+            return Ok(Some(Arc::new(value)));
+        }
+        let value = Arc::new(value.compact());
+        let object = T::to_object(Some(&value))?;
+        if let (Some(recent), Some(bytes)) = (&mut self.recent, self.body.get(from..self.at)) {
+            recent.add(Bytes::copy_from_slice(bytes), object);
+        }
+        Ok(Some(value))
     }
 }

@@ -19,7 +19,9 @@ const LOOSE_TEXT_MAX: usize = 65_535;
 pub struct Writer<'a> {
     bytes: &'a mut BytesMut,
     bits: SmallVec<[u8; 32]>,
-    bit: usize,
+    /// The last bits, and how many they are: less than 64.
+    word: u64,
+    word_bits: u32,
     pub(crate) format: Format,
     cache: Option<&'a mut WriteCache>,
 }
@@ -27,11 +29,14 @@ pub struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// The bytes of the command go to `bytes`.
     pub(crate) fn new(bytes: &'a mut BytesMut, format: Format, cache: Option<&'a mut WriteCache>) -> Self {
-        Self { bytes, bits: SmallVec::new(), bit: 0, format, cache }
+        Self { bytes, bits: SmallVec::new(), word: 0, word_bits: 0, format, cache }
     }
 
     /// The flags of the tight encoding, with the header that says how many they are.
-    pub(crate) fn into_bits(self, out: &mut BytesMut) {
+    pub(crate) fn into_bits(mut self, out: &mut BytesMut) {
+        let last = self.word.to_le_bytes();
+        let used = self.word_bits.div_ceil(8) as usize;
+        self.bits.extend_from_slice(last.get(..used).unwrap_or(&last));
         match self.bits.len() {
             len @ 0..64 => out.put_u8(len as u8),
             len @ 64..256 => out.put_slice(&[0xc0, len as u8]),
@@ -47,13 +52,12 @@ impl<'a> Writer<'a> {
         if !self.format.tight {
             return self.bytes.put_u8(flag.into());
         }
-        if self.bit.is_multiple_of(8) {
-            self.bits.push(0);
+        self.word |= u64::from(flag) << self.word_bits;
+        self.word_bits += 1;
+        if self.word_bits == u64::BITS {
+            self.bits.extend_from_slice(&self.word.to_le_bytes());
+            (self.word, self.word_bits) = (0, 0);
         }
-        if let Some(last) = self.bits.last_mut() {
-            *last |= u8::from(flag) << (self.bit % 8);
-        }
-        self.bit += 1;
     }
 
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
@@ -111,6 +115,10 @@ impl<'a> Writer<'a> {
         let Some(cache) = &mut self.cache else {
             return self.nested(value.map(|value| &**value));
         };
+        if let Some(index) = cache.find_recent(value) {
+            self.flag(false);
+            return self.bytes.put_u16(index);
+        }
         let Ok(object) = T::to_object(value) else {
             // Nothing that clients know to be cacheable: sent, and kept by nobody.
             return self.uncached(value);
