@@ -11,7 +11,7 @@ use super::consumers::Consumer;
 use super::deliver::dispatch;
 use super::fault::{INVALID_DESTINATION, Stop};
 use super::flights::Flight;
-use super::message::{Outgoing, spell};
+use super::message::Outgoing;
 use super::{OUT_HIGH, Open, names};
 use crate::broker::Port;
 
@@ -86,7 +86,7 @@ impl Open {
         if self.consumers.browsers == 0 {
             return;
         }
-        let Self { consumers, spelling, encoder, .. } = self;
+        let Self { consumers, known, encoder, .. } = self;
         let mut ended = Vec::new();
         let mut unfinished = false;
         for consumer in consumers.iter_mut() {
@@ -96,8 +96,8 @@ impl Open {
                     consumer,
                     &mut browser,
                     |destination, outgoing, id, port| {
-                        let sent_to = spell(spelling, outgoing.address);
-                        dispatch(encoder, id, destination, sent_to, outgoing, port);
+                        let sent_to = known.spell(outgoing.address);
+                        dispatch((encoder, known), id, destination, sent_to, outgoing, port);
                     },
                     port,
                 );

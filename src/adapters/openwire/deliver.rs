@@ -7,7 +7,7 @@ use wharfmq_openwire::{ConsumerId, Destination, MessageDispatch};
 
 use super::consumers::{Consumer, Source};
 use super::flights::Flight;
-use super::message::{Outgoing, spell};
+use super::message::{Known, Outgoing};
 use super::{OUT_HIGH, Open};
 use crate::broker::Port;
 
@@ -21,7 +21,7 @@ impl Open {
     /// Sends a queue's message.
     pub(super) fn send_delivery(&mut self, delivery: &Delivery, port: &mut Port) -> bool {
         let (part_tag, message) = (delivery.sub.0, &delivery.message);
-        let Self { consumers, spelling, encoder, .. } = self;
+        let Self { consumers, known, encoder, .. } = self;
         // The rest of a consumer that has ended; its queue has it back.
         let Some(consumer) = consumers.of_part_mut(part_tag) else { return true };
         let (tag, id, is_durable) = (consumer.tag, Arc::clone(&consumer.id), consumer.durable.is_some());
@@ -35,7 +35,7 @@ impl Open {
         part.last = delivery.tag;
         part.bytes = part.bytes.saturating_add(message.size());
         let Source::Queue(_, queue) = &part.source else { return true };
-        let sent_to = spell(spelling, &message.address);
+        let sent_to = known.spell(&message.address);
         let destination = if is_durable { Arc::clone(&sent_to) } else { Arc::clone(queue) };
         consumers.touched.push((tag, part_tag));
         let outgoing = Outgoing {
@@ -53,7 +53,7 @@ impl Open {
             first_of_group: delivery.first_of_group,
             retained: false,
         };
-        dispatch(encoder, id, destination, sent_to, &outgoing, port);
+        dispatch((encoder, known), id, destination, sent_to, &outgoing, port);
         true
     }
 
@@ -97,7 +97,7 @@ impl Open {
     }
 
     fn send_item(&mut self, tag: u32, part_tag: u32, chunk: &Chunk, at: u32, port: &mut Port) {
-        let Self { consumers, spelling, encoder, .. } = self;
+        let Self { consumers, known, encoder, .. } = self;
         let (Some(item), Some(consumer)) = (chunk.items.get(at as usize), consumers.get_mut(tag)) else {
             return;
         };
@@ -114,7 +114,7 @@ impl Open {
         let flight = Flight { sequence, part: part_tag, tag: part.last, staged: 0 };
         consumer.flights.push(flight);
         consumers.pulling -= usize::from(pulled);
-        let destination = spell(spelling, address);
+        let destination = known.spell(address);
         let outgoing = Outgoing {
             sequence,
             address,
@@ -130,7 +130,7 @@ impl Open {
             first_of_group: false,
             retained: false,
         };
-        dispatch(encoder, id, Arc::clone(&destination), destination, &outgoing, port);
+        dispatch((encoder, known), id, Arc::clone(&destination), destination, &outgoing, port);
     }
 
     /// Tells a client that there is no message: the end of a browse, or of the time it waits.
@@ -153,7 +153,7 @@ fn bytes_of(chunk: &Chunk, at: u32) -> usize {
 
 /// Appends one MessageDispatch.
 pub(super) fn dispatch(
-    encoder: &mut wharfmq_openwire::Encoder,
+    (encoder, known): (&mut wharfmq_openwire::Encoder, &mut Known),
     id: Arc<ConsumerId>,
     destination: Arc<Destination>,
     sent_to: Arc<Destination>,
@@ -161,7 +161,7 @@ pub(super) fn dispatch(
     port: &mut Port,
 ) {
     port.traffic.sent(1, outgoing.body.len());
-    let message = outgoing.message(Arc::clone(&destination), sent_to);
+    let message = outgoing.message(known, Arc::clone(&destination), sent_to);
     let command = MessageDispatch {
         consumer_id: Some(id),
         destination: Some(destination),

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 /// One delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Flight {
@@ -47,8 +49,9 @@ impl Flights {
     }
 
     /// Takes out what stands in a range and no transaction has.
-    pub(super) fn take(&mut self, (start, end): (usize, usize)) -> Vec<Flight> {
-        let mut taken = Vec::with_capacity(end + 1 - start);
+    pub(super) fn take(&mut self, (start, end): (usize, usize)) -> SmallVec<[Flight; 1]> {
+        // Most often it is one.
+        let mut taken = SmallVec::with_capacity(end + 1 - start);
         if start == 0 {
             // The usual case: nothing has to move.
             let mut kept = Vec::new();

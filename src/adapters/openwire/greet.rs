@@ -9,6 +9,7 @@ use wharfmq_openwire::{
     VERSION_MAX, frame_len, negotiate,
 };
 
+use super::message::Known;
 use super::{OUT_HIGH, Open, OpenWireOptions, OpenWireSession, Phase, violation};
 use crate::adapters::{Close, Progress};
 use crate::broker::Port;
@@ -77,7 +78,7 @@ impl Open {
             held: None,
             raw: BytesMut::new(),
             cursor: 0,
-            spelling: None,
+            known: Known::default(),
         }
     }
 

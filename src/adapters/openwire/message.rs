@@ -5,16 +5,18 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use wharfmq_base::Millis;
 use wharfmq_core::{Address, HeadTag, Kind, Notes, Qos};
-use wharfmq_openwire::{Destination, Message, read_head};
+use wharfmq_openwire::{Destination, HeadReader, Message};
 
 use super::{advisory, names};
 use crate::adapters::convert::{self, OPENWIRE};
 use crate::broker::undertaker::note;
 
-/// The last destination spelled.
-pub(super) struct Spelling {
-    address: Arc<Address>,
-    destination: Arc<Destination>,
+/// What one message sent shares with the next.
+#[derive(Default)]
+pub(super) struct Known {
+    heads: HeadReader,
+    /// The last destination spelled.
+    spelling: Option<(Arc<Address>, Arc<Destination>)>,
 }
 
 /// A message to be sent.
@@ -35,22 +37,29 @@ pub(super) struct Outgoing<'a> {
     pub(super) retained: bool,
 }
 
-/// The destination that an address is to a client; the last one is kept.
-pub(super) fn spell(spelling: &mut Option<Spelling>, address: &Arc<Address>) -> Arc<Destination> {
-    if let Some(known) = spelling
-        && (Arc::ptr_eq(&known.address, address) || known.address == *address)
-    {
-        return Arc::clone(&known.destination);
+impl Known {
+    /// The destination that an address is to a client; the last one is kept.
+    pub(super) fn spell(&mut self, address: &Arc<Address>) -> Arc<Destination> {
+        if let Some((known, destination)) = &self.spelling
+            && (Arc::ptr_eq(known, address) || known == address)
+        {
+            return Arc::clone(destination);
+        }
+        let destination = Arc::new(names::destination_of(address));
+        self.spelling = Some((Arc::clone(address), Arc::clone(&destination)));
+        destination
     }
-    let destination = Arc::new(names::destination_of(address));
-    *spelling = Some(Spelling { address: Arc::clone(address), destination: Arc::clone(&destination) });
-    destination
 }
 
 impl Outgoing<'_> {
     /// The message, as one for `destination`.
-    pub(super) fn message(&self, destination: Arc<Destination>, sent_to: Arc<Destination>) -> Message {
-        let mut message = self.read();
+    pub(super) fn message(
+        &self,
+        known: &mut Known,
+        destination: Arc<Destination>,
+        sent_to: Arc<Destination>,
+    ) -> Message {
+        let mut message = self.read(&mut known.heads);
         let id = message.message_id.get_or_insert_default();
         id.broker_sequence_id = self.sequence as i64;
         message.redelivery_counter = self.deliveries.into();
@@ -67,7 +76,7 @@ impl Outgoing<'_> {
         message
     }
 
-    fn read(&self) -> Message {
+    fn read(&self, heads: &mut HeadReader) -> Message {
         if self.tag != OPENWIRE {
             return convert::openwire::message_of(
                 self.tag,
@@ -77,7 +86,7 @@ impl Outgoing<'_> {
                 self.sequence,
             );
         }
-        let mut message = read_head(&self.head).unwrap_or_else(|error| {
+        let mut message = heads.read(&self.head).unwrap_or_else(|error| {
             // It was written by this program, and its checksum is right.
             tracing::error!(%error, "the head of a stored message cannot be read");
             Message::default()

@@ -42,7 +42,7 @@ use self::connect::{Client, Proving};
 use self::consumers::Consumers;
 use self::fault::{Fault, RESOURCE, Stop};
 use self::greet::KeepAlive;
-use self::message::Spelling;
+use self::message::Known;
 use self::producers::Producers;
 use self::replies::{Replies, Reply};
 use self::tx::Transactions;
@@ -51,6 +51,8 @@ use crate::broker::Port;
 
 /// Output beyond which no more events are taken: the client reads slower than it is sent.
 const OUT_HIGH: usize = 256 * 1024;
+/// Bytes by which a head is longer than the same on the wire, about.
+const HEAD_MORE: usize = 192;
 /// Answers that may wait to be durable; beyond it reading pauses.
 const REPLIES_MAX: usize = 65_536;
 
@@ -113,7 +115,7 @@ struct Open {
     raw: BytesMut,
     /// Messages of the front event, times subscriptions, that have been sent.
     cursor: usize,
-    spelling: Option<Spelling>,
+    known: Known,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +207,11 @@ impl Open {
             if input.len() < len {
                 return Ok(Progress::NeedInput);
             }
-            match self.on_frame(&input.split_to(len).freeze().slice(4..), port) {
+            let body = input.split_to(len).freeze().slice(4..);
+            if self.raw.capacity() == 0 && matches!(body.first(), Some(23..=29)) {
+                self.raw.reserve(staged_bytes(body.len(), input.len()));
+            }
+            match self.on_frame(&body, port) {
                 Ok(()) => port.traffic.heard(),
                 Err(close) => return Err(close),
             }
@@ -455,6 +461,13 @@ impl Open {
 
 /// A command's number, whether an answer is waited for, and what is to be answered once it is durable.
 type Handled = (i32, bool, Result<Option<Reply>, Stop>);
+
+/// Room for what a round is likely to stage, its first message being as long as this: a head is written
+/// out where the wire has numbers for ids.
+fn staged_bytes(first: usize, waiting: usize) -> usize {
+    let waiting = waiting.min(ROUND_BYTES);
+    first + waiting + HEAD_MORE * (1 + waiting / first.max(HEAD_MORE))
+}
 
 fn violation(error: wharfmq_openwire::Error) -> Close {
     Close::Violation(error.to_string())
