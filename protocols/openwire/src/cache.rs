@@ -12,6 +12,8 @@ use crate::structure::Structure;
 
 /// Bytes of text that a peer's table may make us keep.
 const READ_BYTES_MAX: usize = 4 << 20;
+/// Bytes of an object that the writer numbers; what is larger is sent whole each time.
+const WRITE_BYTES_MAX: usize = 2_048;
 /// Numbers that the writer keeps free at the begin of a command, so that none is given out twice within it.
 const FREE_MIN: usize = 100;
 
@@ -39,11 +41,11 @@ pub(crate) trait Cacheable: Sized {
     fn to_object(value: Option<&Arc<Self>>) -> Result<Object, Error>;
     fn from_object(object: Object) -> Result<Option<Arc<Self>>, Error>;
     /// A copy that keeps nothing else in memory.
-    fn compact(self) -> Self;
+    fn compacted(&self) -> Self;
 }
 
 /// What the peer has numbered.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ReadCache {
     size: usize,
     slots: Vec<Option<Object>>,
@@ -154,6 +156,8 @@ impl WriteCache {
         if self.slots.len() <= index {
             self.slots.resize(index + 1, None);
         }
+        // What it comes from is a message among many that lie in one piece of memory.
+        let object = object.compact();
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = Some(object.clone());
         }
@@ -164,6 +168,25 @@ impl WriteCache {
 }
 
 impl Object {
+    /// Whether it is small enough to be kept for the peer.
+    pub(crate) fn is_small(&self) -> bool {
+        self.bytes() <= WRITE_BYTES_MAX
+    }
+
+    /// A copy that keeps nothing else in memory.
+    fn compact(&self) -> Self {
+        match self {
+            Self::Null => Self::Null,
+            Self::Destination(destination) => Self::Destination(Arc::new(destination.compact())),
+            Self::Transaction(id) => Self::Transaction(Arc::new(id.compact())),
+            Self::Connection(id) => Self::Connection(Arc::new(id.compact())),
+            Self::Session(id) => Self::Session(Arc::new(id.compact())),
+            Self::Consumer(id) => Self::Consumer(Arc::new(id.compact())),
+            Self::Producer(id) => Self::Producer(Arc::new(id.compact())),
+            Self::Broker(id) => Self::Broker(Arc::new(id.compact())),
+        }
+    }
+
     /// What it keeps in memory, roughly.
     fn bytes(&self) -> usize {
         let text = |text: &Option<crate::Text>| text.as_ref().map_or(0, |text| text.wire().len());
@@ -223,9 +246,18 @@ macro_rules! cacheable {
                 }
             }
 
-            fn compact(mut self) -> Self {
-                $(self.$text = self.$text.as_ref().map(|text| text.compact());)*
-                self
+            fn compacted(&self) -> Self {
+                self.compact()
+            }
+        }
+
+        impl $type {
+            /// A copy that keeps nothing else in memory: what was read refers to its frame.
+            #[must_use]
+            pub fn compact(&self) -> Self {
+                let mut copy = self.clone();
+                $(copy.$text = self.$text.as_ref().map(|text| text.compact());)*
+                copy
             }
         }
     )*};
@@ -257,16 +289,26 @@ impl Cacheable for TransactionId {
         }
     }
 
-    fn compact(self) -> Self {
+    fn compacted(&self) -> Self {
+        self.compact()
+    }
+}
+
+impl TransactionId {
+    /// A copy that keeps nothing else in memory: what was read refers to its frame.
+    #[must_use]
+    pub fn compact(&self) -> Self {
         let copy =
             |bytes: &Option<bytes::Bytes>| bytes.as_ref().map(|bytes| bytes::Bytes::copy_from_slice(bytes));
         match self {
-            // Its connection id is cached by itself, or has just been compacted.
-            Self::Local(id) => Self::Local(id),
+            Self::Local(id) => Self::Local(crate::LocalTransactionId {
+                connection_id: id.connection_id.as_ref().map(|id| Arc::new(id.compact())),
+                ..*id
+            }),
             Self::Xa(id) => Self::Xa(crate::XATransactionId {
                 global_transaction_id: copy(&id.global_transaction_id),
                 branch_qualifier: copy(&id.branch_qualifier),
-                ..id
+                ..*id
             }),
         }
     }
@@ -309,13 +351,16 @@ impl Cacheable for Structure {
         })))
     }
 
-    fn compact(self) -> Self {
+    fn compacted(&self) -> Self {
         match self {
             Self::ConnectionId(id) => Self::ConnectionId(Box::new(id.compact())),
             Self::SessionId(id) => Self::SessionId(Box::new(id.compact())),
             Self::ConsumerId(id) => Self::ConsumerId(Box::new(id.compact())),
             Self::ProducerId(id) => Self::ProducerId(Box::new(id.compact())),
-            other => other,
+            Self::BrokerId(id) => Self::BrokerId(Box::new(id.compact())),
+            Self::Destination(destination) => Self::Destination(Box::new(destination.compact())),
+            // Nothing else is kept.
+            other => other.clone(),
         }
     }
 }

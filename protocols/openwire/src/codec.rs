@@ -49,7 +49,7 @@ pub fn frame_len(input: &[u8], max: usize) -> Result<Option<usize>, Error> {
 }
 
 /// Reads commands. They have to be read in their order, as the object cache is a part of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Decoder {
     format: Format,
     cache: Option<ReadCache>,

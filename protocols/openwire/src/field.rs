@@ -148,6 +148,7 @@ impl<T: Nested> Field for Option<Vec<Option<Box<T>>>> {
         // Grown as elements come: the count alone reserves nothing.
         let mut elements = Vec::new();
         for _ in 0..count {
+            reader.charge(0)?;
             elements.push(reader.nested()?.map(Box::new));
         }
         Ok(Some(elements))

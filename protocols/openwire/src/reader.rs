@@ -14,6 +14,12 @@ use crate::text::Text;
 
 /// Structures within structures; a client nests four of them.
 const DEPTH_MAX: u32 = 16;
+/// Bytes of memory that the parts of one command may take beside its frame: in the tight encoding an
+/// element of an array can be a single bit. No flags of what was read within it need a longer boolean
+/// stream than can be written.
+const PARTS_BYTES_MAX: usize = 2 << 20;
+/// What an allocation takes beside what it is for.
+const ALLOCATION: usize = 16;
 
 /// The body of a frame, behind its type byte.
 ///
@@ -28,6 +34,8 @@ pub struct Reader<'a> {
     cache: Option<&'a mut ReadCache>,
     recent: Option<&'a mut Recent>,
     depth: u32,
+    /// What is left of [`PARTS_BYTES_MAX`].
+    left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -38,7 +46,8 @@ impl<'a> Reader<'a> {
         cache: Option<&'a mut ReadCache>,
         recent: Option<&'a mut Recent>,
     ) -> Result<Self, Error> {
-        let mut reader = Self { body, at: 1, bits: &[], bit: 0, format, cache, recent, depth: 0 };
+        let left = PARTS_BYTES_MAX;
+        let mut reader = Self { body, at: 1, bits: &[], bit: 0, format, cache, recent, depth: 0, left };
         if format.tight {
             let len = match reader.byte()? {
                 0xc0 => usize::from(reader.byte()?),
@@ -50,6 +59,15 @@ impl<'a> Reader<'a> {
             reader.at += len;
         }
         Ok(reader)
+    }
+
+    /// Counts the memory that a part of the command is about to take.
+    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), Error> {
+        let left = self.left.checked_sub(bytes + ALLOCATION);
+        let limit = PARTS_BYTES_MAX as u64;
+        self.left =
+            left.ok_or(Error::TooLarge("what the parts of a command take in memory, in bytes,", limit))?;
+        Ok(())
     }
 
     /// Nothing may be left.
@@ -132,6 +150,7 @@ impl<'a> Reader<'a> {
         if self.depth >= DEPTH_MAX {
             return Err(Error::TooDeep);
         }
+        self.charge(size_of::<T>())?;
         self.depth += 1;
         let found = if self.format.tight && is_marshal_aware(type_id) && self.flag()? {
             self.premarshalled(type_id)
@@ -149,6 +168,7 @@ impl<'a> Reader<'a> {
         let body = self.take(len)?;
         let mut inner = Reader::new(&body, self.format, self.cache.as_deref_mut(), None)?;
         inner.depth = self.depth;
+        inner.left = self.left;
         if body.first() != Some(&type_id) {
             return Err(Error::UnexpectedType {
                 expected: "the type announced",
@@ -156,6 +176,7 @@ impl<'a> Reader<'a> {
             });
         }
         let found = T::read(type_id, &mut inner)?;
+        self.left = inner.left;
         inner.finish()?;
         Ok(found)
     }
@@ -172,7 +193,7 @@ impl<'a> Reader<'a> {
         }
         // It is kept for longer than the frame that it came in.
         let value: Option<T> = self.nested()?;
-        let value = value.map(|value| Arc::new(value.compact()));
+        let value = value.map(|value| Arc::new(value.compacted()));
         if let Some(cache) = &mut self.cache {
             cache.put(index, T::to_object(value.as_ref())?)?;
         }
@@ -198,7 +219,7 @@ impl<'a> Reader<'a> {
         if self.recent.is_none() || !Recent::keeps(self.at - from) {
             return Ok(Some(Arc::new(value)));
         }
-        let value = Arc::new(value.compact());
+        let value = Arc::new(value.compacted());
         let object = T::to_object(Some(&value))?;
         if let (Some(recent), Some(bytes)) = (&mut self.recent, self.body.get(from..self.at)) {
             recent.add(Bytes::copy_from_slice(bytes), object);

@@ -11,7 +11,7 @@ const BYTES_MAX: usize = 256;
 
 /// What was read last, by the bytes it was read from. In the loose encoding these end by themselves, so
 /// input that begins with them means the same again: it needs no memory, and is not read once more.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Recent {
     entries: Vec<(Bytes, Object)>,
     next: usize,

@@ -65,6 +65,11 @@ macro_rules! versioned {
 
 pub(crate) use {structures, versioned};
 
+fn boxed<T: Nested>(type_id: u8, reader: &mut Reader<'_>) -> Result<Box<T>, Error> {
+    reader.charge(size_of::<T>())?;
+    T::read(type_id, reader).map(Box::new)
+}
+
 /// Defines [`Structure`] with a variant for each type that has one structure of its own.
 macro_rules! any_structure {
     ($($name:ident = $id:literal,)*) => {
@@ -88,9 +93,9 @@ macro_rules! any_structure {
 
             fn read(type_id: u8, reader: &mut Reader<'_>) -> Result<Self, Error> {
                 match type_id {
-                    $($id => Nested::read(type_id, reader).map(|read| Self::$name(Box::new(read))),)*
-                    23..=29 => Nested::read(type_id, reader).map(|read| Self::Message(Box::new(read))),
-                    100..=103 => Nested::read(type_id, reader).map(|read| Self::Destination(Box::new(read))),
+                    $($id => boxed(type_id, reader).map(Self::$name),)*
+                    23..=29 => boxed(type_id, reader).map(Self::Message),
+                    100..=103 => boxed(type_id, reader).map(Self::Destination),
                     other => Err(Error::UnknownType(other)),
                 }
             }

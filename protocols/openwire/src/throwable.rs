@@ -46,6 +46,7 @@ impl Throwable {
             if chain.len() >= CAUSES_MAX {
                 return Err(Error::TooDeep);
             }
+            reader.charge(2 * size_of::<Self>())?;
             let mut link =
                 Self { class: Field::read(reader)?, message: Field::read(reader)?, ..Self::default() };
             if !reader.format.stack_traces {
@@ -54,6 +55,7 @@ impl Throwable {
             }
             let count = i16::from_be_bytes(reader.array()?);
             for _ in 0..u16::try_from(count).map_err(|_| Error::Negative("the depth of a stack trace"))? {
+                reader.charge(2 * size_of::<StackFrame>())?;
                 link.stack.push(StackFrame {
                     class: Field::read(reader)?,
                     method: Field::read(reader)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{BufMut, BytesMut};
 use smallvec::SmallVec;
 
-use crate::cache::{Cacheable, WriteCache};
+use crate::cache::{Cacheable, Object, WriteCache};
 use crate::codec::Format;
 use crate::message::is_marshal_aware;
 use crate::structure::Nested;
@@ -119,8 +119,8 @@ impl<'a> Writer<'a> {
             self.flag(false);
             return self.bytes.put_u16(index);
         }
-        let Ok(object) = T::to_object(value) else {
-            // Nothing that clients know to be cacheable: sent, and kept by nobody.
+        let Some(object) = T::to_object(value).ok().filter(Object::is_small) else {
+            // Too large, or nothing that clients know to be cacheable: sent, and kept by nobody.
             return self.uncached(value);
         };
         if let Some(index) = cache.find(&object) {

@@ -1,26 +1,15 @@
 //! Recorded sessions of the ActiveMQ client with its broker: every frame is read and written again, byte
 //! for byte, as its own sender wrote it.
 //!
-//! A file of `captures/` has its version, encoding and cache in its name. Each line is a frame: the number
-//! of the connection, the direction, and the bytes in hexadecimal digits.
-
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+use bytes::BytesMut;
 use std::collections::HashMap;
-use std::fs;
-use std::path::Path;
-
-use bytes::{Bytes, BytesMut};
 use wharfmq_openwire::{Decoder, Encoder, Format, Proposal, Structure, frame_len, negotiate};
 
-/// One frame: connection, direction, bytes.
-type Line = (u32, String, Bytes);
+mod recorded;
 
-struct Capture {
-    name: String,
-    stack_traces: bool,
-    lines: Vec<Line>,
-}
+use recorded::{captures, format_of};
 
 /// What one direction of a connection needs.
 struct Side {
@@ -77,44 +66,6 @@ fn both_sides_negotiate_what_was_then_spoken() {
         assert_eq!(negotiate(&client, &broker), negotiate(&broker, &client));
         assert_eq!(negotiate(&client, &broker), format_of(&capture), "{}", capture.name);
     }
-}
-
-fn format_of(capture: &Capture) -> Format {
-    let parts: Vec<&str> = capture.name.split('-').collect();
-    let [version, encoding, cache, _] = parts[..] else { panic!("{}", capture.name) };
-    Format {
-        version: version.trim_start_matches('v').parse().unwrap(),
-        tight: encoding == "tight",
-        stack_traces: capture.stack_traces,
-        cache: if cache == "cache" { 1_024 } else { 0 },
-    }
-}
-
-fn captures() -> Vec<Capture> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(files.len() > 80, "{} captures", files.len());
-    files.iter().map(|file| read(file)).collect()
-}
-
-fn read(file: &Path) -> Capture {
-    let text = fs::read_to_string(file).unwrap();
-    let mut lines = text.lines();
-    let stack_traces = lines.next().unwrap() == "stack-traces true";
-    let line = |line: &str| {
-        let mut parts = line.split(' ');
-        let connection = parts.next().unwrap().parse().unwrap();
-        let direction = parts.next().unwrap().to_owned();
-        (connection, direction, unhex(parts.next().unwrap()))
-    };
-    let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-    Capture { name, stack_traces, lines: lines.map(line).collect() }
-}
-
-fn unhex(digits: &str) -> Bytes {
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { panic!("an odd number of digits") };
-    pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
