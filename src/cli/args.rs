@@ -26,7 +26,7 @@ with --set section.key=value; the later beats the earlier.
 
 Exit codes: 0 clean stop, 1 failure at run time, 2 wrong usage or configuration.";
 
-/// One message broker for MQTT and STOMP, over one routing core.
+/// One message broker for MQTT, STOMP and OpenWire (JMS), over one routing core.
 #[derive(Debug, Parser)]
 #[command(name = "wharfmq", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct Cli {

@@ -259,7 +259,11 @@ impl Drive {
                     // What was sent while the rounds before took their time is not older than it is: a delay
                     // that begins with it would end too early.
                     self.port.now = hub.clock.now();
+                    let is_first = self.received == 0;
                     self.count(read, &hub.limits);
+                    if is_first {
+                        self.check_plain()?;
+                    }
                 }
             },
         }
@@ -289,6 +293,17 @@ impl Drive {
         self.port.traffic.bytes_in = self.port.traffic.bytes_in.wrapping_add(read as u32);
         if let Some(drain) = &mut self.drain {
             drain.quiet_by = self.port.now.mono.plus(limits.drain_quiet);
+        }
+    }
+
+    /// A client of TLS on a listener without it would wait for an answer as its bytes wait for more.
+    fn check_plain(&self) -> Result<(), Ending> {
+        match self.proto {
+            Some(proto) if sniff(&self.input) == Sniffed::Tls => Err(violation(&format!(
+                "the client speaks TLS and this listener does not: one of {}s:// does",
+                proto.name()
+            ))),
+            _ => Ok(()),
         }
     }
 

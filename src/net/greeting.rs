@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConnection;
+use rustls::{InvalidMessage, ServerConnection};
 use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -88,10 +88,21 @@ async fn meet(
 }
 
 async fn encrypt(stream: TcpStream, tls: &Tls) -> io::Result<(Transport, Option<String>)> {
-    let stream = Box::new(TlsAcceptor::from(tls.config()).accept(stream).await?);
+    let stream = Box::new(TlsAcceptor::from(tls.config()).accept(stream).await.map_err(said_plainly)?);
     let connection: &ServerConnection = stream.get_ref().1;
     let certificate = connection.peer_certificates().and_then(|chain| tls.identity(chain.first()?));
     Ok((Transport::Tls(stream), certificate))
+}
+
+/// The usual mistake in words of its own: TLS would have it a corrupt message.
+fn said_plainly(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => io::Error::new(
+            error.kind(),
+            "the client does not speak TLS, and this listener speaks nothing else",
+        ),
+        _ => error,
+    }
 }
 
 /// The first byte, which stays to be read. One is enough: what it tells begins nothing else that is

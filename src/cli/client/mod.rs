@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::Failure;
 use super::args::{ClientOptions, ReceiveOptions, SendOptions};
 use crate::config::listener::{Protocol, Scheme};
-use crate::config::url::Url;
+use crate::config::url::{InUrl, Url};
 use destination::{Destination, Kind};
 
 /// How long a connection may take to open and to answer, where nothing else is said.
@@ -122,7 +122,7 @@ impl Target {
         let wrong = |what: String| Failure::Usage(format!("--url {url}: {what}"));
         let url = Url::parse(url).map_err(wrong)?;
         let scheme = Scheme::find(&url.scheme).map_err(wrong)?;
-        if scheme.tls {
+        if scheme.tls && scheme.protocol != Protocol::OpenWire {
             return Err(wrong("this client does not speak TLS yet".into()));
         }
         if !url.path.is_empty() || !url.options.is_empty() {
@@ -136,6 +136,12 @@ impl Target {
             }
             Protocol::Stomp if options.qos == 2 => return Err(wrong("STOMP has no QoS 2".into())),
             Protocol::Mqtt | Protocol::Stomp => {}
+            Protocol::OpenWire => {
+                return Err(wrong(format!(
+                    "OpenWire is for JMS applications; --url stomp://{}:PORT reaches the same queues and topics",
+                    InUrl(&url.host)
+                )));
+            }
             _ => return Err(wrong(format!("this client does not speak {} yet", scheme.name))),
         }
         let port = url.port.unwrap_or(scheme.port);
