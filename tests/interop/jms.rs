@@ -28,6 +28,8 @@ macro_rules! topics {
 
 topics! {
     queues "Queues"
+    options "Options"
+    differences "Differences"
 }
 
 /// Runs a class of cases, or one case, against a broker of its own.
