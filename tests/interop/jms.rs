@@ -30,6 +30,18 @@ topics! {
     queues "Queues"
     options "Options"
     differences "Differences"
+
+    durable "Durable"
+    temporary "Temporary"
+    browsers "Browsers"
+    pull "Pull"
+    selectors "Selectors"
+    groups "Groups"
+    exclusive "Exclusive"
+    composite "Composite"
+    wildcards "Wildcards"
+    virtual_topics "VirtualTopics"
+    scheduled "Scheduled"
 }
 
 /// Runs a class of cases, or one case, against a broker of its own.

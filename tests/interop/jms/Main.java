@@ -11,7 +11,10 @@ import java.util.concurrent.FutureTask;
  * named. Prints one line for each case and ends with 1 if any failed. {@code Main --list} prints the names.
  */
 final class Main {
-    static final List<Class<? extends Kit>> TOPICS = List.of(Queues.class, Options.class, Differences.class);
+    static final List<Class<? extends Kit>> TOPICS = List.of(
+        Queues.class, Options.class, Differences.class,
+        Durable.class, Temporary.class, Browsers.class, Pull.class, Selectors.class,
+        Groups.class, Exclusive.class, Composite.class, Wildcards.class, VirtualTopics.class, Scheduled.class);
 
     /** How long one case may take; far more than any needs. */
     static final long CASE_SECONDS = 50;
