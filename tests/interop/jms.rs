@@ -28,6 +28,10 @@ macro_rules! topics {
 
 topics! {
     queues "Queues"
+    topics "Topics"
+    acks "Acks"
+    transactions "Transactions"
+    redelivery "Redelivery"
     options "Options"
     differences "Differences"
 
