@@ -304,7 +304,13 @@ impl Roster {
         let Some(consumer) = self.get_mut(key) else { return 0 };
         let taken = consumer.messages.min(messages.into());
         consumer.messages -= taken;
-        self.refresh(key.slot);
+        if consumer.messages == 0 && std::mem::take(&mut consumer.ringed) {
+            // It has no turn any more.
+            let priority = consumer.priority;
+            if let Some(level) = self.levels.iter_mut().find(|level| level.priority == priority) {
+                level.ring.retain(|&other| other != key.slot);
+            }
+        }
         taken as u32
     }
 

@@ -51,6 +51,8 @@ impl Open {
         if queues.len() > 1 || !queues.iter().all(exact) {
             let pool = CreditPool::new(prefetch);
             consumer.want.pool = Some(Arc::clone(&pool));
+            // Nothing but the pool bounds the messages of one queue.
+            consumer.want.credit.messages = u32::MAX;
             consumer.pool = Some(pool);
         }
         let tag = consumer.tag;

@@ -90,13 +90,13 @@ impl super::consumers::Consumer {
     /// Takes room back that was given for a message that did not come.
     fn withdraw(&mut self, messages: u32, port: &Port) {
         self.room = self.room.saturating_sub(messages);
+        if let Some(pool) = &self.pool {
+            return pool.take_back(messages);
+        }
         for part in &self.parts {
             if let Source::Queue(consumer, _) = &part.source {
                 port.withdraw(consumer, messages);
             }
-        }
-        if let Some(pool) = &self.pool {
-            pool.take_back(messages);
         }
     }
 }

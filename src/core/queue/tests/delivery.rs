@@ -30,6 +30,20 @@ fn higher_priority_first_until_its_credit_is_spent() {
 }
 
 #[test]
+fn credit_taken_back_is_not_used() {
+    let mut bench = Bench::new(QueuePolicy::default());
+    let one = Credit { messages: 1, ..PLENTY };
+    let first = bench.attach(one);
+    bench.attach(one);
+    assert_eq!(bench.queue.withdraw(first, 5), 1);
+    bench.enqueue((1..=2).map(stored));
+    assert_eq!(bench.orders(), [vec![], vec![1]]);
+    bench.queue.grant(first, one, bench.now, &mut bench.fx);
+    assert_eq!(bench.orders(), [vec![2], vec![]]);
+    assert_eq!(bench.queue.withdraw(first, 1), 0, "it is on its way");
+}
+
+#[test]
 fn the_first_exclusive_consumer_gets_all() {
     let mut bench = Bench::new(QueuePolicy::default());
     bench.attach(PLENTY);
