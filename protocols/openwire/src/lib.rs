@@ -44,6 +44,7 @@ mod recent;
 mod structure;
 mod text;
 mod throwable;
+mod view;
 mod writer;
 
 pub use codec::{Decoder, Encoder, Format, frame_len};
@@ -60,5 +61,6 @@ pub use reader::Reader;
 pub use structure::{Nested, Structure};
 pub use text::Text;
 pub use throwable::{StackFrame, Throwable};
+pub use view::{HeadTail, HeadView, IdView};
 #[doc(hidden)]
 pub use writer::Writer;
