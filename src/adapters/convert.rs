@@ -13,7 +13,7 @@
 //! | reply-to, other | `reply-to` | user property `reply-to` |
 //! | property | any other header | user property |
 //!
-//! MQTT 3 has none of them. What the broker says for itself (destination, message-id, priority, expiry and
+//! MQTT 3 has none of them; [`openwire`] says what OpenWire has. What the broker says for itself (destination, message-id, priority, expiry and
 //! the like) is written by the adapter and never taken from a publisher's headers; see [`is_reserved`].
 
 pub mod openwire;
@@ -37,7 +37,7 @@ pub const STOMP: HeadTag = HeadTag(1);
 pub const MQTT3: HeadTag = HeadTag(2);
 /// The properties of an MQTT 5 PUBLISH as they came, without their length.
 pub const MQTT5: HeadTag = HeadTag(3);
-/// A message of OpenWire without its content; see [`wharfmq_openwire::write_head`].
+/// An OpenWire message without its contents, as [`wharfmq_openwire::write_head`] writes it.
 pub const OPENWIRE: HeadTag = HeadTag(4);
 
 /// The first line of a [`STOMP`] head whose body is text; without it the body is bytes.
@@ -96,10 +96,12 @@ pub fn is_reserved(name: &str) -> bool {
 }
 
 /// Whether a body is text: where its publisher said so and it is UTF-8. Of MQTT publishers that said
-/// nothing it is text if it is UTF-8 without control characters other than TAB, LF and CR.
+/// nothing it is text if it is UTF-8 without control characters other than TAB, LF and CR. Of an OpenWire message
+/// the body is what [`openwire::body_of`] made of its contents.
 pub fn body_is_text(tag: HeadTag, head: &[u8], body: &[u8]) -> bool {
     let said = match tag {
         STOMP => Some(head.starts_with(TEXT_LINE)),
+        OPENWIRE => Some(openwire::is_text(head)),
         MQTT5 => {
             let indicator = PropertyId::PayloadFormatIndicator;
             Properties::from_raw(head).flag(indicator).filter(|&is_text| is_text)
@@ -129,6 +131,9 @@ pub fn write_stomp_headers(tag: HeadTag, head: &[u8], notes: &Notes, out: &mut B
     fields(tag, head, |field| match field {
         Field::ContentType(value) => put_header(out, "content-type", &[value]),
         Field::Correlation(data) => put_header(out, "correlation-id", &[&correlation_text(data)]),
+        Field::ReplyTopic(topic) if is_temporary(topic) => {
+            put_header(out, REPLY_TO, &[destination::REMOTE_TOPIC, topic]);
+        }
         Field::ReplyTopic(topic) => put_header(out, REPLY_TO, &["/topic/", topic]),
         Field::ReplyQueue(queue) if is_temporary(queue) => {
             put_header(out, REPLY_TO, &[destination::REMOTE_QUEUE, queue]);
@@ -151,7 +156,7 @@ pub fn write_mqtt5_properties(
     let told = Properties::from_raw(head).byte(PropertyId::PayloadFormatIndicator);
     match tag {
         MQTT5 => told.into_iter().for_each(|byte| put_indicator(out, byte)),
-        STOMP if body_is_text => put_indicator(out, 1),
+        STOMP | OPENWIRE if body_is_text => put_indicator(out, 1),
         _ => {}
     }
     for (name, value) in notes.iter() {
@@ -193,6 +198,7 @@ pub fn fields(tag: HeadTag, head: &[u8], mut each: impl FnMut(Field<'_>)) {
                 mqtt_field(id, value, &mut each);
             }
         }
+        OPENWIRE => openwire::fields(head, &mut each),
         _ => {}
     }
 }

@@ -11,6 +11,7 @@ use std::fmt;
 
 use bytestring::ByteString;
 use wharfmq_core::{Address, Kind, NameError, Pattern};
+use wharfmq_openwire::{Destination, DestinationKind};
 
 use crate::broker::{chosen_name, is_temporary, temporary_name};
 
@@ -195,6 +196,18 @@ impl<'a> OpenWireName<'a> {
         }
         Address::new(self.kind, self.name)
     }
+}
+
+/// A destination as an OpenWire structure.
+pub fn openwire(address: &Address) -> Destination {
+    let OpenWireName { kind, is_temporary, name } = OpenWireName::of(address);
+    let kind = match (kind, is_temporary) {
+        (Kind::Queue, false) => DestinationKind::Queue,
+        (Kind::Topic, false) => DestinationKind::Topic,
+        (Kind::Queue, true) => DestinationKind::TempQueue,
+        (Kind::Topic, true) => DestinationKind::TempTopic,
+    };
+    Destination::new(kind, name)
 }
 
 /// Why a STOMP destination is refused, in words for its ERROR frame.

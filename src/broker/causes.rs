@@ -27,6 +27,8 @@ causes! {
     TooLargeForClient = "too-large-for-client";
     /// A message cannot be said in its receiver's protocol: not sent to it.
     CannotBeSaid = "cannot-be-said";
+    /// The contents of a message cannot be converted to its receiver's protocol: sent to it as they are.
+    NotConverted = "not-converted";
     /// A message expired between its queue and its receiver, or where nothing stores it.
     ExpiredOnTheWay = "expired-on-the-way";
     /// A subscription was full: not kept for it.

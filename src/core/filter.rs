@@ -157,16 +157,19 @@ impl Properties for Seen<'_> {
             "JMSDeliveryMode" => {
                 Value::Text(Cow::Borrowed(if facts.persistent { "PERSISTENT" } else { "NON_PERSISTENT" }))
             }
-            "JMSTimestamp" => Value::Int(facts.received as i64),
             "JMSExpiration" => Value::Int(facts.expires as i64),
-            "JMSMessageID" => Value::Text(Cow::Owned(facts.id.to_string())),
             "JMSDestination" => {
                 let scheme = if facts.address.kind == Kind::Queue { "queue" } else { "topic" };
                 Value::Text(Cow::Owned(format!("{scheme}://{}", facts.address.name)))
             }
             "JMSRedelivered" => Value::Bool(facts.deliveries > 0),
             "JMSXDeliveryCount" => Value::Int(i64::from(facts.deliveries) + 1),
-            _ => (self.view)(facts.tag, facts.head, name),
+            _ => match ((self.view)(facts.tag, facts.head, name), name) {
+                // Where the publisher did not say it itself.
+                (Value::Null, "JMSTimestamp") => Value::Int(facts.received as i64),
+                (Value::Null, "JMSMessageID") => Value::Text(Cow::Owned(facts.id.to_string())),
+                (value, _) => value,
+            },
         }
     }
 }

@@ -19,7 +19,7 @@ use wharfmq_core::{HeadTag, Kind, Value};
 use wharfmq_mqtt::{Properties, PropertyId};
 use wharfmq_stomp::{Version, get};
 
-use super::{MQTT5, REPLY_TO, STOMP, TEXT_LINE, correlation_text, is_reserved};
+use super::{MQTT5, OPENWIRE, REPLY_TO, STOMP, TEXT_LINE, correlation_text, is_reserved, openwire};
 use crate::adapters::destination;
 
 const CONTENT_TYPE: &str = "content-type";
@@ -28,6 +28,9 @@ const CORRELATION: &str = "correlation-id";
 /// The value of a header; [`Value::Null`] where there is none. A [`wharfmq_core::HeadView`].
 pub fn header<'a>(tag: HeadTag, head: &'a [u8], name: &str) -> Value<'a> {
     let found = match tag {
+        OPENWIRE => return openwire::header(head, name),
+        // The broker's own of all others.
+        _ if matches!(name, "JMSMessageID" | "JMSTimestamp") => None,
         STOMP => of_stomp(head, name),
         MQTT5 => of_mqtt5(head, name),
         _ => None,

@@ -17,7 +17,8 @@ use wharfmq_mqtt::{PacketId, Properties, PropertyId, PropertyWriter, Value, Vers
 
 use super::publish::{NO_PASS, mqtt_qos};
 use super::{OUT_HIGH, Open};
-use crate::adapters::convert::{self, MQTT3, MQTT5};
+use crate::adapters::convert::openwire::{self, MapForm};
+use crate::adapters::convert::{self, MQTT3, MQTT5, OPENWIRE};
 use crate::adapters::destination;
 use crate::broker::{Cause, Port};
 
@@ -40,6 +41,7 @@ pub(super) struct Plan {
 }
 
 /// A message to be written anew.
+#[derive(Clone)]
 pub(super) struct Outgoing<'a> {
     pub(super) address: &'a Arc<Address>,
     pub(super) tag: HeadTag,
@@ -192,6 +194,30 @@ impl Open {
 
     /// [`Open::send_anew`] of a packet that may go out behind later ones unless `in_order`.
     pub(super) fn write_anew(&mut self, outgoing: &Outgoing<'_>, in_order: bool, port: &mut Port) -> bool {
+        if outgoing.tag == OPENWIRE {
+            self.write_converted(outgoing, in_order, port)
+        } else {
+            self.write_as_is(outgoing, in_order, port)
+        }
+    }
+
+    /// [`Open::write_anew`] of a message whose body is not what is stored.
+    #[cold]
+    fn write_converted(&mut self, outgoing: &Outgoing<'_>, in_order: bool, port: &mut Port) -> bool {
+        let most = self.options.max_packet as usize;
+        match openwire::body_of(outgoing.head, &outgoing.body, MapForm::Plain, most) {
+            Ok(body) => self.write_as_is(&Outgoing { body, ..outgoing.clone() }, in_order, port),
+            Err(why) => {
+                port.count(Cause::NotConverted);
+                tracing::debug!(topic = %outgoing.address.name, %why, "the contents of a message are sent as they are");
+                let raw = openwire::unconverted(outgoing.head, outgoing.notes, why);
+                let outgoing = Outgoing { head: &raw.head, notes: &raw.notes, ..outgoing.clone() };
+                self.write_as_is(&outgoing, in_order, port)
+            }
+        }
+    }
+
+    fn write_as_is(&mut self, outgoing: &Outgoing<'_>, in_order: bool, port: &mut Port) -> bool {
         let mut writing = self.writing.take().unwrap_or_default();
         let topic = writing.spell(outgoing.address);
         let alias = self.outbound.choose(&topic, in_order);

@@ -163,6 +163,7 @@ fn show(
 fn outgoing<'a>(entry: &Entry, message: &'a Message, sequence: u64) -> Outgoing<'a> {
     Outgoing {
         sequence,
+        id: message.id,
         address: &message.address,
         tag: message.head.tag,
         head: message.head.bytes.clone(),

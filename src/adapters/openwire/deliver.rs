@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wharfmq_core::{Chunk, Delivery, Run, SubTag};
+use wharfmq_core::{Chunk, Delivery, MessageId, Run, SubTag};
 use wharfmq_openwire::{ConsumerId, Destination, MessageDispatch};
 
 use super::consumers::{Consumer, Source};
@@ -40,6 +40,7 @@ impl Open {
         consumers.touched.push((tag, part_tag));
         let outgoing = Outgoing {
             sequence,
+            id: message.id,
             address: &message.address,
             tag: message.head.tag,
             head: message.head.bytes.clone(),
@@ -117,6 +118,7 @@ impl Open {
         let destination = known.spell(address);
         let outgoing = Outgoing {
             sequence,
+            id: MessageId(sequence - 1),
             address,
             tag: item.tag,
             head: item.head.slice(&chunk.raw),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use wharfmq_base::Millis;
-use wharfmq_core::{Address, HeadTag, Kind, Notes, Qos};
+use wharfmq_core::{Address, HeadTag, Kind, MessageId, Notes, Qos};
 use wharfmq_openwire::{Destination, HeadReader, Message};
 
 use super::{advisory, names};
-use crate::adapters::convert::{self, OPENWIRE};
+use crate::adapters::convert::OPENWIRE;
+use crate::adapters::convert::openwire::{self, Foreign};
 use crate::broker::undertaker::note;
 
 /// What one message sent shares with the next.
@@ -23,6 +24,8 @@ pub(super) struct Known {
 pub(super) struct Outgoing<'a> {
     /// The number by which the client will name it.
     pub(super) sequence: u64,
+    /// The number by which the broker knows it.
+    pub(super) id: MessageId,
     pub(super) address: &'a Arc<Address>,
     pub(super) tag: HeadTag,
     pub(super) head: Bytes,
@@ -78,13 +81,14 @@ impl Outgoing<'_> {
 
     fn read(&self, heads: &mut HeadReader) -> Message {
         if self.tag != OPENWIRE {
-            return convert::openwire::message_of(
-                self.tag,
-                &self.head,
-                &self.body,
-                self.received,
-                self.sequence,
-            );
+            return openwire::message(&Foreign {
+                id: self.id,
+                tag: self.tag,
+                head: &self.head,
+                body: &self.body,
+                received: self.received,
+                qos: self.qos,
+            });
         }
         let mut message = heads.read(&self.head).unwrap_or_else(|error| {
             // It was written by this program, and its checksum is right.

@@ -11,6 +11,8 @@ use wharfmq_openwire::{Destination, DestinationKind};
 
 use super::fault::{INVALID_DESTINATION, Stop};
 use crate::adapters::destination::OpenWireName;
+/// A destination as clients know it.
+pub(super) use crate::adapters::destination::openwire as destination_of;
 use crate::broker::{Port, is_temporary};
 
 /// Destinations that one may name.
@@ -80,18 +82,6 @@ pub(super) fn patterns(destination: &Destination, port: &Port) -> Result<SmallVe
         }
     }
     Ok(found)
-}
-
-/// A destination as clients know it.
-pub(super) fn destination_of(address: &Address) -> Destination {
-    let OpenWireName { kind, is_temporary, name } = OpenWireName::of(address);
-    let kind = match (kind, is_temporary) {
-        (Kind::Queue, false) => DestinationKind::Queue,
-        (Kind::Topic, false) => DestinationKind::Topic,
-        (Kind::Queue, true) => DestinationKind::TempQueue,
-        (Kind::Topic, true) => DestinationKind::TempTopic,
-    };
-    Destination::new(kind, name)
 }
 
 /// A destination in one text, as ActiveMQ writes it.

@@ -131,9 +131,9 @@ impl Open {
 
     /// Sends what browsers have not shown yet. What does not fit follows once there is room for it.
     pub(super) fn browse_on(&mut self, port: &mut Port) {
-        let Self { version, spelling, scratch, subs, .. } = self;
+        let Self { version, spelling, scratch, subs, limits, .. } = self;
         let own = port.temporary_prefix().cloned();
-        let mut writer = Writer { version: *version, spelling, scratch, own };
+        let mut writer = Writer { version: *version, spelling, scratch, own, most: limits.frame };
         let mut unfinished = false;
         for sub in subs.iter_mut() {
             let Source::Browser(browser) = &mut sub.source else { continue };

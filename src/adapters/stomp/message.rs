@@ -11,10 +11,11 @@ use wharfmq_stomp::{Command, Encoder, FRAME_END, Version, reescape};
 use super::replay::Live;
 use super::subs::{Source, Sub};
 use super::{OUT_HIGH, Open};
-use crate::adapters::convert::{self, STOMP, TEXT_LINE};
+use crate::adapters::convert::openwire::{self, MapForm};
+use crate::adapters::convert::{self, OPENWIRE, STOMP, TEXT_LINE};
 use crate::adapters::destination::{OWN_QUEUE, OWN_TOPIC, REMOTE_QUEUE, REMOTE_TOPIC, ToStomp};
-use crate::broker::Port;
 use crate::broker::undertaker::note;
+use crate::broker::{Cause, Port};
 
 /// What every message-id begins with; the message's number follows.
 pub(super) const ID_PREFIX: &str = "ID:wharfmq-";
@@ -33,6 +34,7 @@ pub(super) struct Spelling {
 }
 
 /// A message to be written.
+#[derive(Clone, Copy)]
 pub(super) struct Outgoing<'a> {
     pub(super) id: u64,
     pub(super) address: &'a Arc<Address>,
@@ -63,13 +65,15 @@ pub(super) struct Writer<'a> {
     pub(super) scratch: &'a mut BytesMut,
     /// What the names of the connection's own temporary destinations begin with, if it has any.
     pub(super) own: Option<ByteString>,
+    /// Bytes that a converted body may have.
+    pub(super) most: usize,
 }
 
 impl Open {
     /// Sends a queue's message.
     pub(super) fn send_delivery(&mut self, delivery: &Delivery, port: &mut Port) -> bool {
         let (tag, message) = (delivery.sub.0, &delivery.message);
-        let Self { version, spelling, scratch, subs, .. } = self;
+        let Self { version, spelling, scratch, subs, limits, .. } = self;
         // The rest of a subscription that has ended; its queue has it back.
         let Some(sub) = subs.get_mut(tag) else { return true };
         sub.last = delivery.tag;
@@ -80,7 +84,8 @@ impl Open {
         let (group, first_of_group) = (sub.group, delivery.first_of_group);
         let outgoing = Outgoing { first_of_group, ..Outgoing::of(message, delivery.deliveries) };
         let own = port.temporary_prefix().cloned();
-        Writer { version: *version, spelling, scratch, own }.write(sub, ack, &outgoing, port);
+        let most = limits.frame;
+        Writer { version: *version, spelling, scratch, own, most }.write(sub, ack, &outgoing, port);
         subs.count(tag, message.size());
         if let Some(group) = group {
             subs.note_sent(group, tag, delivery.tag);
@@ -91,9 +96,9 @@ impl Open {
     /// Sends messages that nothing stores, from the cursor on, one for each subscription that they match;
     /// false where the rest has to wait.
     pub(super) fn send_chunk(&mut self, chunk: &Chunk, run: &Run, port: &mut Port) -> bool {
-        let Self { version, spelling, scratch, subs, cursor, .. } = self;
+        let Self { version, spelling, scratch, subs, cursor, limits, .. } = self;
         let own = port.temporary_prefix().cloned();
-        let mut writer = Writer { version: *version, spelling, scratch, own };
+        let mut writer = Writer { version: *version, spelling, scratch, own, most: limits.frame };
         let items = chunk.items.get(run.start as usize..run.end as usize).unwrap_or_default();
         let every = run.subs.len().max(1);
         loop {
@@ -206,6 +211,30 @@ impl<'a> Outgoing<'a> {
 impl Writer<'_> {
     /// Writes one MESSAGE; `ack` is the delivery that the client is to acknowledge.
     pub(super) fn write(&mut self, sub: &Sub, ack: Option<u64>, outgoing: &Outgoing<'_>, port: &mut Port) {
+        if outgoing.tag == OPENWIRE {
+            self.write_converted(sub, ack, outgoing, port);
+        } else {
+            self.put(sub, ack, outgoing, port);
+        }
+    }
+
+    /// Writes a MESSAGE whose body is not what is stored.
+    #[cold]
+    fn write_converted(&mut self, sub: &Sub, ack: Option<u64>, outgoing: &Outgoing<'_>, port: &mut Port) {
+        let content = outgoing.whole.slice_ref(outgoing.body);
+        let form = if sub.entries { MapForm::Entries } else { MapForm::Plain };
+        match openwire::body_of(outgoing.head, &content, form, self.most) {
+            Ok(body) => self.put(sub, ack, &Outgoing { body: &body, whole: &body, ..*outgoing }, port),
+            Err(why) => {
+                port.count(Cause::NotConverted);
+                tracing::debug!(message = outgoing.id, %why, "the contents of a message are sent as they are");
+                let raw = openwire::unconverted(outgoing.head, outgoing.notes, why);
+                self.put(sub, ack, &Outgoing { head: &raw.head, notes: &raw.notes, ..*outgoing }, port);
+            }
+        }
+    }
+
+    fn put(&mut self, sub: &Sub, ack: Option<u64>, outgoing: &Outgoing<'_>, port: &mut Port) {
         let by_reference = outgoing.body.len() >= CHAIN_BYTES;
         port.traffic.sent(1, outgoing.body.len());
         port.out.with(|out| {

@@ -73,9 +73,9 @@ impl Open {
     /// Sends what retroactive subscriptions have not been sent yet of the past, one subscription after
     /// the other. What does not fit follows once there is room for it.
     pub(super) fn replay_on(&mut self, port: &mut Port) {
-        let Self { version, spelling, scratch, subs, replaying, .. } = self;
+        let Self { version, spelling, scratch, subs, replaying, limits, .. } = self;
         let own = port.temporary_prefix().cloned();
-        let mut writer = Writer { version: *version, spelling, scratch, own };
+        let mut writer = Writer { version: *version, spelling, scratch, own, most: limits.frame };
         while let Some(tag) = replaying.front() {
             if !go_on(*tag, subs, &mut writer, port) {
                 return;

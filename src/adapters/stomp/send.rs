@@ -10,6 +10,7 @@ use wharfmq_stomp::{Frame, Header, Version};
 use super::fault::Stop;
 use super::receipts::SILENT;
 use super::terms::{Asked, may_ask};
+use super::transformation::Form;
 use super::{Open, Phase, ROUND_BYTES, elements, transformation};
 use crate::adapters::convert::{self, STOMP, TEXT_LINE};
 use crate::broker::Port;
@@ -29,7 +30,7 @@ pub(super) struct Sent<'a> {
     expires: Option<Millis>,
     retain: Option<bool>,
     is_text: Option<bool>,
-    is_map: bool,
+    form: Option<Form>,
     pub(super) asked: Option<Box<Asked>>,
 }
 
@@ -58,8 +59,8 @@ impl Open {
         if sent.asked.as_ref().is_some_and(|asked| asked.manages) && self.manage(frame, &sent, start, port)? {
             return Ok(());
         }
-        if sent.is_map {
-            transformation::check_map(frame.body())?;
+        if let Some(form) = sent.form {
+            form.check(frame.body())?;
         }
         let plain = self.routes.is_last(destination) || elements::is_plain(destination);
         let several = if plain { None } else { Some(self.resolve(destination, port)?) };
@@ -124,7 +125,7 @@ impl Open {
             expires: None,
             retain: None,
             is_text: None,
-            is_map: false,
+            form: None,
             asked: None,
         };
         if !frame.has_content_length() {
@@ -147,8 +148,8 @@ impl Open {
                     Some(own) => convert::put_header(&mut self.raw, &name, &[&own]),
                     None => self.put_line(&name, &value, line),
                 },
-                "transformation" if transformation::is_map(&value)? => {
-                    sent.is_map = true;
+                "transformation" if let Some(form) = transformation::form(&value)? => {
+                    first(&mut sent.form, form);
                     first(&mut sent.is_text, true);
                     convert::put_header(&mut self.raw, &name, &[&value]);
                 }

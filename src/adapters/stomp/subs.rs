@@ -1,6 +1,6 @@
 //! The subscriptions of a connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -49,6 +49,8 @@ pub(super) struct Sub {
     pub(super) debt: u32,
     /// What a retroactive subscription knows of the past.
     pub(super) replay: Option<Box<Replay>>,
+    /// Whether maps of OpenWire come in ActiveMQ's own form.
+    pub(super) entries: bool,
 }
 
 /// Where a subscription's messages come from.
@@ -70,6 +72,8 @@ pub(super) struct Subs {
     next: u32,
     /// Those that were sent something since the last grant.
     touched: Vec<u32>,
+    /// The ids of those that asked for maps in ActiveMQ's own form.
+    entries: Option<Box<HashSet<ByteString, RandomState>>>,
 }
 
 impl Sub {
@@ -91,6 +95,7 @@ impl Sub {
             bytes: 0,
             debt: 0,
             replay: None,
+            entries: false,
         }
     }
 
@@ -138,8 +143,18 @@ impl Subs {
         Some(tag)
     }
 
+    /// Has a subscription that is to be made under this id get maps in ActiveMQ's own form, or in plain.
+    pub(super) fn show_maps(&mut self, key: &ByteString, as_entries: bool) {
+        if as_entries {
+            self.entries.get_or_insert_default().insert(key.clone());
+        } else if let Some(keys) = &mut self.entries {
+            keys.remove(key);
+        }
+    }
+
     /// Adds a subscription whose number is the last that [`Subs::next_tag`] gave.
-    pub(super) fn insert(&mut self, sub: Sub) {
+    pub(super) fn insert(&mut self, mut sub: Sub) {
+        sub.entries = self.entries.as_ref().is_some_and(|keys| keys.contains(&sub.key));
         if sub.group.is_none() {
             self.by_key.insert(sub.key.clone(), sub.tag);
         }

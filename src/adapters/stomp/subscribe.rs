@@ -80,10 +80,11 @@ impl Open {
         if let Some(selector) = asked.selector.as_deref() {
             asked.filter = port.filter(selector).map_err(Stop::Fault)?;
         }
-        asked.transformation.as_deref().map_or(Ok(()), transformation::check_wanted)?;
+        let as_entries = asked.transformation.as_deref().map_or(Ok(false), transformation::wants_entries)?;
         if self.subs.tag_of(&key).is_some() {
             return Err(Stop::fault("a subscription of this id exists already"));
         }
+        self.subs.show_maps(&key, as_entries);
         let mode = AckMode::parse(asked.ack.as_deref())?;
         let id = asked.id.as_deref().map(ByteString::from);
         let begun = Begun { tag: self.next_tag()?, key, id, mode };

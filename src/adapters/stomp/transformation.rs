@@ -1,31 +1,63 @@
-//! The header `transformation`: ActiveMQ's word for maps as text.
+//! The header `transformation`: ActiveMQ's word for maps as text, and ours for streams.
 //!
-//! A map is kept as the JSON text that its publisher sent and goes to everybody as that text: `{"a":1}`,
+//! A map is kept as the JSON text that its publisher sent and goes to who reads text as that text: `{"a":1}`,
 //! or as ActiveMQ's own clients write it, `{"map":{"entry":[{"string":["a","b"]},{"string":"c","int":1}]}}`.
+//! A map of a JMS client comes in the first form, or in the second where SUBSCRIBE asks for a transformation.
 
 use serde_json::Value;
 
 use super::fault::Stop;
+use crate::adapters::convert::openwire::{MAP_JSON, STREAM_JSON};
 
-const MAP_JSON: &str = "jms-map-json";
 /// ActiveMQ's word for JSON of whatever is sent.
 const ANY_JSON: &str = "jms-json";
 
-/// Whether the `transformation` of a SEND makes its body a map. What is no word of ActiveMQ's is a header
-/// like any other.
-pub(super) fn is_map(value: &str) -> Result<bool, Stop> {
-    if value == MAP_JSON {
-        return Ok(true);
-    }
-    if value.starts_with("jms-") { Err(refused(value)) } else { Ok(false) }
+/// What a body stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Map,
+    Stream,
 }
 
-/// Checks the `transformation` of a SUBSCRIBE.
-pub(super) fn check_wanted(value: &str) -> Result<(), Stop> {
-    if value.starts_with("jms-") && value != MAP_JSON && value != ANY_JSON {
-        return Err(refused(value));
+/// What the `transformation` of a SEND makes of its body. What is no word of ActiveMQ's is a header like any
+/// other.
+pub(super) fn form(value: &str) -> Result<Option<Form>, Stop> {
+    match value {
+        MAP_JSON => Ok(Some(Form::Map)),
+        STREAM_JSON => Ok(Some(Form::Stream)),
+        _ if value.starts_with("jms-") => Err(refused(value)),
+        _ => Ok(None),
     }
-    Ok(())
+}
+
+/// Whether the `transformation` of a SUBSCRIBE asks for maps in ActiveMQ's own form.
+pub(super) fn wants_entries(value: &str) -> Result<bool, Stop> {
+    match value {
+        MAP_JSON | ANY_JSON => Ok(true),
+        STREAM_JSON => Ok(false),
+        _ if value.starts_with("jms-") => Err(refused(value)),
+        _ => Ok(false),
+    }
+}
+
+impl Form {
+    /// Checks a body.
+    pub(super) fn check(self, body: &[u8]) -> Result<(), Stop> {
+        match self {
+            Self::Map => check_map(body),
+            Self::Stream => check_stream(body),
+        }
+    }
+}
+
+fn check_stream(body: &[u8]) -> Result<(), Stop> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Array(values)) if values.iter().all(is_scalar) => Ok(()),
+        _ => Err(Stop::fault(
+            "transformation:jms-stream-json needs a body that is a JSON array of texts, numbers, true, false or \
+             null",
+        )),
+    }
 }
 
 fn refused(value: &str) -> Stop {
@@ -33,8 +65,7 @@ fn refused(value: &str) -> Stop {
     Stop::Fault(format!("transformation:{value} is not supported: use jms-map-json, a map as a JSON object"))
 }
 
-/// Checks the body of a map.
-pub(super) fn check_map(body: &[u8]) -> Result<(), Stop> {
+fn check_map(body: &[u8]) -> Result<(), Stop> {
     let Ok(Value::Object(map)) = serde_json::from_slice(body) else {
         return Err(Stop::fault("transformation:jms-map-json needs a body that is a JSON object"));
     };
@@ -103,12 +134,25 @@ mod tests {
 
     #[test]
     fn only_maps_as_json() {
-        assert!(is_map("jms-map-json").unwrap() && !is_map("gzip").unwrap());
+        assert_eq!(form("jms-map-json").unwrap(), Some(Form::Map));
+        assert_eq!(form("gzip").unwrap(), None);
         for value in ["jms-map-xml", "jms-object-json", "jms-object-xml", "jms-json", "jms-xml"] {
-            let Err(Stop::Fault(why)) = is_map(value) else { panic!("{value}") };
+            let Err(Stop::Fault(why)) = form(value) else { panic!("{value}") };
             assert!(why.contains("use jms-map-json"), "{why}");
         }
-        assert!(check_wanted("jms-map-json").is_ok() && check_wanted("jms-json").is_ok());
-        assert!(check_wanted("jms-map-xml").is_err());
+        assert!(wants_entries("jms-map-json").unwrap() && wants_entries("jms-json").unwrap());
+        assert!(!wants_entries("jms-stream-json").unwrap() && !wants_entries("gzip").unwrap());
+        assert!(wants_entries("jms-map-xml").is_err());
+    }
+
+    #[test]
+    fn streams_are_arrays_of_scalars() {
+        assert_eq!(form("jms-stream-json").unwrap(), Some(Form::Stream));
+        for body in ["[]", r#"[1,"x",null,true]"#] {
+            assert!(Form::Stream.check(body.as_bytes()).is_ok(), "{body}");
+        }
+        for body in ["", "{}", "1", "[[]]", "[{}]", "[1"] {
+            assert!(Form::Stream.check(body.as_bytes()).is_err(), "{body}");
+        }
     }
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wharfmq_base::Millis;
+use wharfmq_core::Qos;
 use wharfmq_openwire::{
     ConnectionId, ConnectionInfo, ConsumerId, ConsumerInfo, DestinationInfo, Message, ProducerId,
     ProducerInfo, RemoveInfo, Structure, read_head,
 };
 
 use super::OpenWireVoice;
-use crate::adapters::convert::{self, OPENWIRE};
+use crate::adapters::convert::OPENWIRE;
+use crate::adapters::convert::openwire::{self, Foreign};
 use crate::adapters::openwire::names;
 use crate::adapters::openwire::producers::id_of;
 use crate::broker::{Client, Consuming, Event, Fate, Producing, Turn};
@@ -115,7 +117,14 @@ fn message(fate: &Fate<'_>) -> Message {
     let head = Bytes::copy_from_slice(facts.head);
     let mut message = match facts.tag {
         OPENWIRE => read_head(&head).unwrap_or_default(),
-        tag => convert::openwire::message_of(tag, &head, &Bytes::new(), Millis(facts.received), sequence),
+        tag => openwire::message(&Foreign {
+            id: facts.id,
+            tag,
+            head: &head,
+            body: &Bytes::new(),
+            received: Millis(facts.received),
+            qos: if facts.persistent { Qos::ExactlyOnce } else { Qos::AtMostOnce },
+        }),
     };
     message.content = None;
     message.compressed = false;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::adapters::mqtt::{MqttOptions, MqttSession};
 
-fn mqtt(bench: &Bench, version: u8) -> Client<'_> {
+pub(super) fn mqtt(bench: &Bench, version: u8) -> Client<'_> {
     let options = std::sync::Arc::new(MqttOptions::default());
     let mut client = bench.client(MqttSession::new(options));
     let mut connect = vec![0x10, 0, 0, 4, b'M', b'Q', b'T', b'T', version, 2, 0, 0];
@@ -17,7 +17,7 @@ fn mqtt(bench: &Bench, version: u8) -> Client<'_> {
     client
 }
 
-fn subscribe(client: &mut Client<'_>, v5: bool, filter: &str) {
+pub(super) fn subscribe(client: &mut Client<'_>, v5: bool, filter: &str) {
     let mut packet = vec![0x82, 0, 0, 1];
     if v5 {
         packet.push(0);

@@ -2,6 +2,7 @@ mod acks;
 mod basics;
 mod composite;
 mod crossing;
+mod jms;
 mod logins;
 mod schedule;
 mod selectors;
