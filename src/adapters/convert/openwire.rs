@@ -66,7 +66,7 @@ pub fn body_of(head: &[u8], content: &Bytes, form: MapForm, most: usize) -> Resu
     let tail = view.tail()?;
     if view.kind == MessageKind::Blob {
         let url = tail.blob_url.unwrap_or_default();
-        return Ok(text_body(RawText(url.wire()), url.wire())?);
+        return text_body(RawText(url.wire()), url.wire());
     }
     let content = if tail.compressed && !content.is_empty() {
         body::inflated(view.kind, content, most)?

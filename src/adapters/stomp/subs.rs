@@ -73,7 +73,7 @@ pub(super) struct Subs {
     /// Those that were sent something since the last grant.
     touched: Vec<u32>,
     /// The ids of those that asked for maps in ActiveMQ's own form.
-    entries: Option<Box<HashSet<ByteString, RandomState>>>,
+    entries: HashSet<ByteString, RandomState>,
 }
 
 impl Sub {
@@ -146,15 +146,15 @@ impl Subs {
     /// Has a subscription that is to be made under this id get maps in ActiveMQ's own form, or in plain.
     pub(super) fn show_maps(&mut self, key: &ByteString, as_entries: bool) {
         if as_entries {
-            self.entries.get_or_insert_default().insert(key.clone());
-        } else if let Some(keys) = &mut self.entries {
-            keys.remove(key);
+            self.entries.insert(key.clone());
+        } else {
+            self.entries.remove(key);
         }
     }
 
     /// Adds a subscription whose number is the last that [`Subs::next_tag`] gave.
     pub(super) fn insert(&mut self, mut sub: Sub) {
-        sub.entries = self.entries.as_ref().is_some_and(|keys| keys.contains(&sub.key));
+        sub.entries = self.entries.contains(&sub.key);
         if sub.group.is_none() {
             self.by_key.insert(sub.key.clone(), sub.tag);
         }
