@@ -80,6 +80,7 @@ pub fn is_reserved(name: &str) -> bool {
                 | "subscription"
                 | "redelivered"
                 | "ack"
+                | "JMSMessageID"
                 | "JMSXDeliveryCount"
                 | "JMSXGroupFirstForConsumer"
                 | "JMSXUserID"

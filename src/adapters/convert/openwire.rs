@@ -7,6 +7,7 @@
 //! | Map, Stream | JSON, `content-type` `application/json`, and `transformation` that says which of them |
 //! | Object | its bytes, which nothing here looks into |
 //! | Blob | the URL as text |
+//! | JMSMessageID | property `JMSMessageID` |
 //! | properties | as text, `null` by that name; see [`json`] for what is no scalar |
 //!
 //! Compressed contents are inflated. Contents that cannot be converted go out as they are, with
@@ -42,6 +43,8 @@ pub const STREAM_JSON: &str = "jms-stream-json";
 /// The header that says why a body could not be converted.
 pub const ERROR: &str = "transformation-error";
 
+/// The header with the identity that JMS clients know a message by.
+const MESSAGE_ID: &str = "JMSMessageID";
 /// Bytes up to which contents are inflated, and JSON is written, whatever the largest frame is.
 const CONTENT_BYTES_MAX: usize = 100 << 20;
 /// Bytes of a property's JSON up to which it is shown.
@@ -120,6 +123,10 @@ pub(super) fn fields(head: &[u8], each: &mut impl FnMut(Field<'_>)) {
     };
     content_type.into_iter().for_each(|value| each(Field::ContentType(value)));
     transformation.into_iter().for_each(|value| each(Field::Property(TRANSFORMATION, value)));
+    if let Some(id) = view.message_id {
+        // Requests are answered by it, and `message-id` is the broker's own.
+        each(Field::Property(MESSAGE_ID, &view::id_text(&id)));
+    }
     if let Some(correlation) = view.correlation_id {
         each(Field::Correlation(lossy(correlation).as_bytes()));
     }

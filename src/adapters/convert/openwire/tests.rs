@@ -319,7 +319,8 @@ fn full() -> Jms {
 #[test]
 fn headers_and_properties_of_every_type() {
     let jms = full();
-    let expected = "correlation-id:c\\c1\u{1f600}\nreply-to:/queue/re.ply\ntype:order\nJMSXGroupID:g\n\
+    let expected = "JMSMessageID:ID\\ch-1-2-1\\c1\\c4\\c5\\c6\n\
+        correlation-id:c\\c1\u{1f600}\nreply-to:/queue/re.ply\ntype:order\nJMSXGroupID:g\n\
         JMSXGroupSeq:3\nbool:true\nbyte:-7\nchar:€\nshort:3000\nint:-70000\nlong:1099511627776\nfloat:1.5\n\
         double:-2.25\ntext:a\"?\u{1f600}\nbytes:CP8=\nnull:null\n";
     assert_eq!(to_stomp(&jms), expected);
@@ -328,8 +329,9 @@ fn headers_and_properties_of_every_type() {
     assert_eq!(properties.binary(PropertyId::CorrelationData), Some("c:1\u{1f600}".as_bytes()));
     assert_eq!(properties.text(PropertyId::ResponseTopic), Some("$queue/re/ply"));
     let found: Vec<_> = properties.user_properties().collect();
-    let lines = expected.lines().skip(2).map(|line| line.split_once(':').unwrap());
-    assert_eq!(found, lines.collect::<Vec<_>>());
+    let lines = expected.lines().skip(3).map(|line| line.split_once(':').unwrap());
+    let lines: Vec<_> = std::iter::once(("JMSMessageID", "ID:h-1-2-1:1:4:5:6")).chain(lines).collect();
+    assert_eq!(found, lines);
 }
 
 #[test]
