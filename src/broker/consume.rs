@@ -139,7 +139,7 @@ impl Port {
     /// [`Port::cancel`] where the client is lost. Deliveries up to the tag `seen` may have been seen by it and
     /// come again as redelivered; only those up to `handled` count as failed.
     pub fn cancel_lost(&mut self, consumer: &Consumer, handled: u64, seen: u64) {
-        self.broker.run(&consumer.queue, |queue, _| queue.mark_seen(consumer.key, seen));
+        self.broker.run(&consumer.queue, |queue, _| queue.mark_seen(consumer.key, handled, seen));
         self.cancel(consumer, handled);
     }
 

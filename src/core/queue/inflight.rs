@@ -150,10 +150,11 @@ impl InFlight {
         live.map(|slot| &mut slot.entry).find(|entry| entry.order == order)
     }
 
-    /// Counts one delivery of each up to the tag `last` that has none.
-    pub(crate) fn mark_seen(&mut self, last: u64) {
+    /// Counts one delivery of each behind the tag `handled`, up to `last`, that has none.
+    pub(crate) fn mark_seen(&mut self, handled: u64, last: u64) {
         let seen = self.slots.iter_mut().take_while(|slot| slot.tag <= last);
-        seen.for_each(|slot| slot.entry.deliveries = slot.entry.deliveries.max(1));
+        seen.skip_while(|slot| slot.tag <= handled)
+            .for_each(|slot| slot.entry.deliveries = slot.entry.deliveries.max(1));
     }
 
     /// Gives spare capacity back.

@@ -130,11 +130,12 @@ impl Queue {
         true
     }
 
-    /// Notes that deliveries up to the tag `last` may have been seen by their consumer's client, which is
-    /// lost: they come again as redelivered, yet nobody knows that they have failed.
-    pub fn mark_seen(&mut self, key: ConsumerKey, last: u64) {
+    /// Notes that deliveries behind the tag `handled`, up to `last`, may have been seen by their consumer's
+    /// client, which is lost: they come again as redelivered, yet nobody knows that they have failed. Those
+    /// up to `handled` have, and are counted when the consumer is detached.
+    pub fn mark_seen(&mut self, key: ConsumerKey, handled: u64, last: u64) {
         if let Some(consumer) = self.roster.get_mut(key) {
-            consumer.in_flight.mark_seen(last);
+            consumer.in_flight.mark_seen(handled, last);
         }
     }
 

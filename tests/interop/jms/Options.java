@@ -216,18 +216,6 @@ final class Options extends Kit {
     }
 
     @Case
-    void retroactive() throws Exception {
-        ActiveMQTopic topic = new ActiveMQTopic(name());
-        Session session = session(Session.AUTO_ACKNOWLEDGE);
-        Message kept = session.createTextMessage("kept");
-        kept.setBooleanProperty("ActiveMQ.Retain", true);
-        session.createProducer(topic).send(kept);
-        ActiveMQTopic past = new ActiveMQTopic(topic.getPhysicalName() + "?consumer.retroactive=true");
-        Message message = expect(session.createConsumer(past), "kept");
-        same(true, message.getBooleanProperty("ActiveMQ.Retained"));
-    }
-
-    @Case
     void encodings() throws Exception {
         thereAndBack("wireFormat.tightEncodingEnabled=false");
         thereAndBack("wireFormat.cacheEnabled=false");
