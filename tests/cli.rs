@@ -5,6 +5,7 @@
 mod cli {
     mod client;
     mod config;
+    mod migration;
     mod usage;
     mod user;
 
