@@ -79,11 +79,12 @@ def cell(row, column, ours):
 
 def floor(scenario, rows, by_broker):
     """What the disk allows when as many messages as the scenario says share one synced write and some time."""
-    syncs = [result[key] for results in by_broker.values() for result in results
-             for key in ("fsync_before_p50_us", "fsync_after_p50_us") if key in result]
+    syncs, cpu = ([result[key] for results in by_broker.values() for result in results
+                   for key in (f"fsync_before_{what}", f"fsync_after_{what}") if key in result]
+                  for what in ("p50_us", "cpu_us"))
     if not scenario.synced or not syncs:
         return []
-    line = f"fdatasync of 8 KiB p50 {median(syncs):,.0f} µs"
+    line = f"fdatasync of 8 KiB p50 {median(syncs):,.0f} µs, {median(cpu):,.0f} µs of CPU"
     if scenario.floor:
         messages, micros = scenario.floor
         allowed = messages / (median(syncs) + micros) * 1e6
