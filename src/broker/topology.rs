@@ -27,6 +27,9 @@ impl Broker {
             }
         }
         self.router.set_forwards(self.topology.forwards.clone());
+        for (nth, forward) in (0..).zip(&self.topology.forwards) {
+            self.note_forward(nth, &forward.from);
+        }
         Ok(())
     }
 }

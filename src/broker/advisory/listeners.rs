@@ -16,6 +16,8 @@ pub(crate) enum Listener {
     Direct(ConnId, SubTag),
     /// A queue that is bound.
     Bound(QueueId),
+    /// A setting that passes it on.
+    Forward(usize),
 }
 
 /// The subscriptions that match topics of what is told, and what they want to hear.
@@ -35,7 +37,12 @@ struct All {
 impl Listeners {
     /// Whether somebody listens to what is told about something.
     pub(super) fn hears(&self, about: About) -> bool {
-        self.heard.load(Ordering::Relaxed) & about.bit() != 0
+        self.hears_any(about.bit())
+    }
+
+    /// Whether somebody listens to something of these bits.
+    pub(super) fn hears_any(&self, bits: u32) -> bool {
+        self.heard.load(Ordering::Relaxed) & bits != 0
     }
 
     /// Notes a subscription that the router knows already. Whether it may match something that is told.

@@ -92,6 +92,11 @@ impl Port {
 }
 
 impl Broker {
+    /// What matches a pattern is passed on.
+    pub(in crate::broker) fn note_forward(&self, nth: usize, pattern: &Pattern) {
+        self.advisories.listeners.add(Listener::Forward(nth), pattern);
+    }
+
     /// A queue takes part in what matches a pattern.
     pub(in crate::broker) fn note_bound(&self, queue: &QueueCell, pattern: &Pattern) {
         self.advisories.listeners.add(Listener::Bound(queue.id), pattern);
@@ -184,7 +189,7 @@ impl Broker {
     /// Whether anybody wants to know what a queue drops.
     #[inline]
     pub(in crate::broker) fn watches_drops(&self) -> bool {
-        self.advisories.hears(About::Expired) || self.advisories.hears(About::Discarded)
+        self.advisories.listeners.hears_any(About::Expired.bit() | About::Discarded.bit())
     }
 
     /// A queue has dropped messages whose records are still there.
