@@ -34,6 +34,7 @@ topics! {
     redelivery "Redelivery"
     options "Options"
     differences "Differences"
+    advisories "Advisories"
 
     durable "Durable"
     temporary "Temporary"
