@@ -2,6 +2,7 @@
 
 mod features;
 mod jms;
+mod jms_messages;
 mod jms_tls;
 mod mosquitto;
 mod scripts;
