@@ -1,4 +1,3 @@
-import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -72,7 +71,7 @@ final class Messages extends Kit {
         stream.writeString(TEXT);
         stream.writeBytes(new byte[] {8, (byte) 0xff});
         producer.send(stream);
-        producer.send(session.createObjectMessage((Serializable) "an object"));
+        producer.send(session.createObjectMessage("an object"));
         producer.send(session.createTextMessage("x".repeat(LARGE)));
         producer.close();
     }
