@@ -1,4 +1,5 @@
 mod acks;
+mod advisories;
 mod basics;
 mod composite;
 mod crossing;
