@@ -15,8 +15,8 @@ use super::{About, Client, Consuming, Event, Producing, Turn, is_advisory};
 use crate::broker::flush::Flushed;
 use crate::broker::{Broker, is_system, is_temporary};
 
-/// What one subscription is told of each kind of things that are there.
-const EACH_MAX: usize = 100_000;
+/// What one subscription is told of things that are there, of each kind and in all: it holds a worker meanwhile.
+const EACH_MAX: usize = 20_000;
 /// Messages and bytes that are handed over at once.
 const CHUNK_MESSAGES: usize = 256;
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -36,6 +36,8 @@ struct Telling<'a> {
     raw: Vec<u8>,
     items: Vec<Item>,
     topics: SmallVec<[Arc<Address>; 2]>,
+    /// How many more it may be told.
+    left: usize,
 }
 
 impl Broker {
@@ -43,8 +45,18 @@ impl Broker {
     pub(super) fn replay(&self, to: &Newcomer<'_>) {
         let bits = About::matched_by(to.pattern);
         let wants = |about: About| bits & about.bit() != 0;
-        let mut telling =
-            Telling { broker: self, to, raw: Vec::new(), items: Vec::new(), topics: smallvec![] };
+        let mut telling = Telling {
+            broker: self,
+            to,
+            raw: Vec::new(),
+            items: Vec::new(),
+            topics: smallvec![],
+            left: EACH_MAX,
+        };
+        // First what clients depend on.
+        if wants(About::TempQueue) || wants(About::TempTopic) {
+            telling.temporaries();
+        }
         if wants(About::Connection) {
             telling.clients();
         }
@@ -53,9 +65,6 @@ impl Broker {
         }
         if wants(About::Topic) {
             telling.topics();
-        }
-        if wants(About::TempQueue) || wants(About::TempTopic) {
-            telling.temporaries();
         }
         if wants(About::Producer) {
             telling.producers();
@@ -114,6 +123,8 @@ impl Telling<'_> {
         self.hand_over();
         for (address, owner) in all {
             if self.broker.temporaries.owner(&address).is_none() {
+                // Whatever the bounds are: it was told to be there.
+                self.left += 1;
                 self.add(&Event::Destination(&address, Some(owner), Turn::Ends));
             }
         }
@@ -169,9 +180,10 @@ impl Telling<'_> {
     fn add(&mut self, event: &Event<'_>) {
         let topic = event.topic();
         let Some(voice) = self.broker.advisories.voice.get() else { return };
-        if !self.to.pattern.matches(&topic.name) {
+        if self.left == 0 || !self.to.pattern.matches(&topic.name) {
             return;
         }
+        self.left -= 1;
         let (id, at) = (MessageId(self.broker.ids.draw(1)), self.broker.now().wall);
         let mut item = say(&**voice, event, &topic, id, at, &mut self.raw);
         if self.topics.last().is_none_or(|last| **last != topic) {

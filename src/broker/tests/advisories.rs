@@ -438,6 +438,21 @@ fn a_forward_passes_it_on_to_a_queue() {
 }
 
 #[test]
+fn there_is_an_end_to_what_is_there() {
+    let (rig, voice) = rig(Settings::default());
+    let client = rig.client();
+    for n in 0..20_001 {
+        client.port.subscribe(&pattern(&format!("t.{n}")), SubTag(n), false, false, None);
+    }
+    let mut owner = rig.client();
+    owner.port.temporary_named(Kind::Queue, "ID:a:1").unwrap();
+    let mut listener = listener(&rig, ">");
+    let heard = listener.hears(&rig);
+    assert_eq!((heard.len(), voice.said.load(Ordering::Relaxed)), (20_000, 20_000));
+    assert!(heard[0].starts_with("TempQueue: +"), "what clients depend on comes first");
+}
+
+#[test]
 fn many_things_that_are_there_come_in_pieces() {
     let (rig, _) = rig(Settings::default());
     for n in 0..1_000 {
