@@ -1,7 +1,6 @@
 //! What is told about, and at which topics.
 
-use bytestring::ByteString;
-use wharfmq_core::{ADVISORY_PREFIX, Address, Kind, Pattern};
+use wharfmq_core::{ADVISORY_PREFIX, Address, Kind, Pattern, limits};
 
 use super::Event;
 use crate::broker::{chosen_name, is_temporary};
@@ -141,11 +140,12 @@ impl Event<'_> {
         }
     }
 
-    /// The topic that it is told at. Temporary destinations go by the names that clients chose.
-    pub(super) fn topic(&self) -> Address {
+    /// The topic that it is told at; `None` where that would have a name too long for any protocol. Temporary
+    /// destinations go by the names that clients chose.
+    pub(super) fn topic(&self) -> Option<Address> {
         let about = self.about();
         let Some(subject) = self.subject() else {
-            return Address::topic(format!("{ADVISORY_PREFIX}{}", about.level()));
+            return Some(Address::topic(format!("{ADVISORY_PREFIX}{}", about.level())));
         };
         let kind = match about {
             // These tell queue from topic only.
@@ -156,7 +156,8 @@ impl Event<'_> {
             _ => About::destinations(subject).level(),
         };
         let name = chosen_name(&subject.name).unwrap_or(&subject.name);
-        Address::topic(ByteString::from(format!("{ADVISORY_PREFIX}{}.{kind}.{name}", about.level())))
+        let topic = format!("{ADVISORY_PREFIX}{}.{kind}.{name}", about.level());
+        (topic.len() <= limits::NAME_BYTES_MAX).then(|| Address::topic(topic))
     }
 }
 

@@ -178,8 +178,8 @@ impl Telling<'_> {
 
     /// Adds what the newcomer has asked for.
     fn add(&mut self, event: &Event<'_>) {
-        let topic = event.topic();
-        let Some(voice) = self.broker.advisories.voice.get() else { return };
+        let voice = self.broker.advisories.voice.get();
+        let (Some(topic), Some(voice)) = (event.topic(), voice) else { return };
         if self.left == 0 || !self.to.pattern.matches(&topic.name) {
             return;
         }

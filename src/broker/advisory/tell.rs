@@ -21,7 +21,7 @@ impl Broker {
     #[cold]
     pub(in crate::broker) fn tell(&self, event: &Event<'_>) {
         let Some(voice) = self.advisories.voice.get() else { return };
-        let topic = Arc::new(event.topic());
+        let Some(topic) = event.topic().map(Arc::new) else { return };
         let route = self.router.route(&topic);
         if route.is_empty() && route.shares.is_empty() {
             return;

@@ -438,6 +438,18 @@ fn a_forward_passes_it_on_to_a_queue() {
 }
 
 #[test]
+fn what_cannot_be_named_is_not_told() {
+    let (rig, _) = rig(Settings::default());
+    let mut listener = listener(&rig, ">");
+    let mut client = rig.client();
+    let longest = rig.queue(&"x".repeat(65_535));
+    client.consume(&longest, 1, PLENTY);
+    let heard = listener.hears(&rig);
+    assert_eq!(heard.len(), 1, "that it is there, at a topic of another name");
+    assert!(heard[0].starts_with("Queue: +"));
+}
+
+#[test]
 fn there_is_an_end_to_what_is_there() {
     let (rig, voice) = rig(Settings::default());
     let client = rig.client();
