@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod tidy {
+    mod compat;
     mod conformance;
     mod functions;
     mod layers;

@@ -1,10 +1,8 @@
 import java.net.URI;
 import java.util.Set;
 import java.util.TreeSet;
-import javax.jms.DeliveryMode;
 import javax.jms.Message;
 import javax.jms.MessageConsumer;
-import javax.jms.MessageProducer;
 import javax.jms.Queue;
 import javax.jms.QueueBrowser;
 import javax.jms.Session;
@@ -17,24 +15,6 @@ import org.apache.activemq.command.ActiveMQTopic;
 
 /** What activemq-compat.md says of JMS applications and no other class shows. */
 final class Differences extends Kit {
-    private static final String POISON = "jms.redeliveryPolicy.maximumRedeliveries=0";
-
-    /** ActiveMQ drops them. */
-    @Case
-    void nonPersistentDeadLetters() throws Exception {
-        Queue queue = queue();
-        Session session = session(connect(POISON), Session.SESSION_TRANSACTED);
-        MessageProducer producer = session.createProducer(queue);
-        producer.setDeliveryMode(DeliveryMode.NON_PERSISTENT);
-        producer.send(session.createTextMessage("a"));
-        session.commit();
-        MessageConsumer consumer = session.createConsumer(queue);
-        expect(consumer, "a");
-        session.rollback();
-        nothing(consumer);
-        deadLetterOf(queue);
-    }
-
     /** The broker counts beside the client: one that dies with each consumer is a dead letter in the end. ActiveMQ's never is. */
     @Case
     void brokerCounts() throws Exception {
@@ -48,6 +28,39 @@ final class Differences extends Kit {
             connection.getTransport().narrow(java.net.Socket.class).close();
         }
         deadLetterOf(queue);
+    }
+
+    @Case
+    void twoOfOneClient() throws Exception {
+        String client = name();
+        ActiveMQConnection first = connect("jms.clientID=" + client);
+        throwing(javax.jms.InvalidClientIDException.class, () -> connect("jms.clientID=" + client));
+        first.close();
+        until("the client id is free", () -> {
+            try {
+                connect("jms.clientID=" + client);
+                return true;
+            } catch (javax.jms.InvalidClientIDException inUse) {
+                return false;
+            }
+        });
+    }
+
+    /** It gets the topic's past when it is made; in ActiveMQ each time that it comes back. */
+    @Case
+    void retroactiveDurable() throws Exception {
+        ActiveMQTopic topic = new ActiveMQTopic(name());
+        ActiveMQTopic past = new ActiveMQTopic(topic.getPhysicalName() + "?consumer.retroactive=true");
+        Session session = session(Session.AUTO_ACKNOWLEDGE);
+        Message kept = session.createTextMessage("kept");
+        kept.setBooleanProperty("ActiveMQ.Retain", true);
+        session.createProducer(topic).send(kept);
+        String client = "jms.clientID=" + name();
+        ActiveMQConnection connection = connect(client);
+        expect(session(connection, Session.AUTO_ACKNOWLEDGE).createDurableSubscriber(past, "s"), "kept");
+        connection.close();
+        connection = connect(client);
+        nothing(session(connection, Session.AUTO_ACKNOWLEDGE).createDurableSubscriber(past, "s"));
     }
 
     /** With the plugin, ActiveMQ answers. */
@@ -102,22 +115,6 @@ final class Differences extends Kit {
             }
         });
         holds(queue);
-    }
-
-    /** ActiveMQ's client counts from below zero after a rollback and its broker waits: five of ten. */
-    @Case
-    void rollbackWithPrefetchOfOne() throws Exception {
-        Queue queue = queue();
-        String[] texts = numbered("m", 10);
-        sendOnce(queue, texts);
-        Session session = session(
-                connect("jms.prefetchPolicy.all=1&jms.redeliveryPolicy.initialRedeliveryDelay=0"),
-                Session.SESSION_TRANSACTED);
-        MessageConsumer consumer = session.createConsumer(queue);
-        expect(consumer, "m0", "m1", "m2", "m3", "m4");
-        session.rollback();
-        expect(consumer, texts);
-        session.commit();
     }
 
     /** A message to a pattern is refused; ActiveMQ sends it to what matches. */
