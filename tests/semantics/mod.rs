@@ -1,5 +1,6 @@
 //! What the broker promises, seen through sockets.
 
+mod advisories;
 mod bounds;
 mod connections;
 mod queues;

@@ -1,7 +1,7 @@
 //! What outlives a clean stop and start.
 
 use crate::support::mqtt::{Options, V5, V311};
-use crate::support::{Broker, Mqtt, Stomp};
+use crate::support::{Broker, Mqtt, Setup, Stomp};
 
 #[test]
 fn a_clean_restart_keeps_everything() {
@@ -50,6 +50,24 @@ fn a_clean_restart_keeps_everything() {
     let frame = stomp.take();
     assert_eq!((frame.text(), frame.header("colour")), ("queued", "red"));
     stomp.nothing();
+}
+
+#[test]
+fn failed_deliveries_stay_counted() {
+    let settings = "[[address]]\nmatch = \"queue://work\"\nmax_deliveries = 2\nredelivery_delay = \"0s\"\n";
+    let broker = Setup::new().config(settings).start();
+    let mut client = Stomp::connect(broker.stomp());
+    client.send("/queue/work", "poison");
+    client.subscribe("0", "/queue/work", "client-individual");
+    let frame = client.receive();
+    client.nack(&frame);
+    assert_eq!(client.receive().header("JMSXDeliveryCount"), "2");
+    client.disconnect();
+    let broker = broker.stop().start();
+    let mut client = Stomp::connect(broker.stomp());
+    client.subscribe("0", "/queue/ActiveMQ.DLQ", "client-individual");
+    let dead = client.take();
+    assert_eq!((dead.text(), dead.header("dlq-deliveries")), ("poison", "2"));
 }
 
 #[test]

@@ -99,9 +99,7 @@ fn is_test(source: &str, name: &str) -> bool {
 fn rows() -> Vec<(usize, String)> {
     let page = page();
     let lines = page.lines().enumerate().map(|(at, line)| (at + 1, line.to_owned()));
-    lines
-        .filter(|(_, line)| line.starts_with("| ") && !line.starts_with("| ---") && line != HEAD)
-        .collect()
+    lines.filter(|(_, line)| line.starts_with("| ") && !line.starts_with("| ---") && line != HEAD).collect()
 }
 
 fn page() -> String {

@@ -140,6 +140,25 @@ final class Differences extends Kit {
         same(Set.of(sent.getJMSMessageID()), ids);
     }
 
+    /** A false one would end other clients' temporary destinations. ActiveMQ takes it. */
+    @Case
+    void advisoryFromAClient() throws Exception {
+        Session session = session(Session.AUTO_ACKNOWLEDGE);
+        ActiveMQTopic advisories = new ActiveMQTopic("ActiveMQ.Advisory.TempQueue");
+        throwing(javax.jms.InvalidDestinationException.class, () -> send(session, advisories, "a"));
+    }
+
+    /** Who looks takes nothing. ActiveMQ tells of browsers as of any consumer. */
+    @Case
+    void browsersAreNotTold() throws Exception {
+        ActiveMQQueue queue = new ActiveMQQueue(name());
+        sendOnce(queue, "a");
+        MessageConsumer advisories = session(Session.AUTO_ACKNOWLEDGE)
+                .createConsumer(new ActiveMQTopic("ActiveMQ.Advisory.Consumer.Queue." + queue.getPhysicalName()));
+        check(session(Session.AUTO_ACKNOWLEDGE).createBrowser(queue).getEnumeration().hasMoreElements(), "empty");
+        nothing(advisories);
+    }
+
     /** As in ActiveMQ without populateJMSXUserID. */
     @Case
     void noUserId() throws Exception {
