@@ -5,7 +5,7 @@ use wharfmq_core::{Credit, Outcome, Tags};
 use wharfmq_openwire::{MessageAck, MessageId};
 
 use super::Open;
-use super::consumers::Source;
+use super::consumers::{Consumer, Source};
 use super::fault::Stop;
 use super::flights::{Flight, runs};
 use super::replies::Reply;
@@ -71,7 +71,8 @@ impl Open {
                 }
             }
         }
-        if self.consumers.get_mut(tag).is_some_and(|consumer| !consumer.pending.is_empty()) {
+        let waits = |consumer: &mut Consumer| !consumer.pending.is_empty() || !consumer.is_in_the_present();
+        if self.consumers.get_mut(tag).is_some_and(waits) {
             self.send_pending(tag, port);
         }
         Ok(reply)

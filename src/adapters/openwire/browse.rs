@@ -148,7 +148,7 @@ fn show(
             consumer.flights.push(Flight { sequence, part: 0, tag: browser.shown, staged: 0 });
             send(
                 Arc::clone(&destination),
-                &outgoing(entry, message, sequence),
+                &Outgoing { deliveries: entry.deliveries, ..Outgoing::of(message) },
                 Arc::clone(&consumer.id),
                 port,
             );
@@ -157,24 +157,5 @@ fn show(
             browser.queues.pop();
             browser.next = Order(0);
         }
-    }
-}
-
-fn outgoing<'a>(entry: &Entry, message: &'a Message, sequence: u64) -> Outgoing<'a> {
-    Outgoing {
-        sequence,
-        id: message.id,
-        address: &message.address,
-        tag: message.head.tag,
-        head: message.head.bytes.clone(),
-        notes: &message.notes,
-        body: message.body.clone(),
-        received: message.received,
-        expires: message.expires,
-        priority: message.priority,
-        qos: message.qos,
-        deliveries: entry.deliveries,
-        first_of_group: false,
-        retained: false,
     }
 }

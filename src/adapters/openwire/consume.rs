@@ -12,6 +12,7 @@ use wharfmq_openwire::{ConsumerInfo, RemoveSubscriptionInfo};
 use super::advisory::told;
 use super::consumers::{CONSUMERS_MAX, Consumer, Part, Source};
 use super::fault::{INVALID_DESTINATION, INVALID_SELECTOR, RESOURCE, Stop};
+use super::replay::Replay;
 use super::{Open, names, text};
 use crate::broker::{Binding, Port, Refused, is_temporary};
 
@@ -58,6 +59,7 @@ impl Open {
         let tag = consumer.tag;
         self.consumers.insert(consumer);
         self.join_topics(tag, topics, info, port)?;
+        self.replay_on(port);
         let joined = self.join_all(tag, &queues, port);
         if joined.is_err() {
             self.end_consumer(tag, Some(0), port);
@@ -98,6 +100,7 @@ impl Open {
             room: prefetch,
             pending: Default::default(),
             pending_bytes: 0,
+            replay: None,
             pulls: Default::default(),
             browser: None,
         })
@@ -129,6 +132,14 @@ impl Open {
         self.options.roll.add_consumer(port.conn(), SubTag(part), &told);
         for pattern in &topics {
             port.subscribe(pattern, SubTag(part), info.no_local, false, filter.clone());
+        }
+        if info.retroactive
+            && let Some(consumer) = self.consumers.get_mut(tag)
+        {
+            let past = port.recent(&topics);
+            let replay = Replay::new(part, past, consumer.want.filter.as_deref(), port.now.wall);
+            consumer.replay = Some(Box::new(replay));
+            self.consumers.replaying.push(tag);
         }
         self.consumers.add_part(tag, Part { tag: part, source: Source::Topics(topics), last: 0, bytes: 0 });
         Ok(())

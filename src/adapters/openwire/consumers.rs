@@ -12,6 +12,7 @@ use wharfmq_openwire::{ConsumerId, ConsumerInfo, Destination};
 
 use super::browse::Browser;
 use super::flights::Flights;
+use super::replay::Replay;
 use crate::broker::{self, Port};
 
 /// Consumers of one connection; of one of several queues each counts.
@@ -42,6 +43,8 @@ pub(super) struct Consumer {
     pub(super) room: u32,
     pub(super) pending: VecDeque<(Arc<Chunk>, u32, u32)>,
     pub(super) pending_bytes: usize,
+    /// What a retroactive consumer knows of the past, until nothing of that can come again.
+    pub(super) replay: Option<Box<Replay>>,
     /// Until when a client that asked for a message waits, on the monotonic clock.
     pub(super) pulls: VecDeque<Millis>,
     pub(super) browser: Option<Box<Browser>>,
@@ -75,6 +78,8 @@ pub(super) struct Consumers {
     /// Those that were sent something since the last grant.
     pub(super) touched: Vec<(u32, u32)>,
     pub(super) browsers: usize,
+    /// Those that were not sent all of the past, by their numbers.
+    pub(super) replaying: Vec<u32>,
     pub(super) pulling: usize,
 }
 

@@ -71,7 +71,9 @@ impl Open {
             }
             match self.consumers.of_part_mut(part) {
                 None => {}
-                Some(consumer) if consumer.room > 0 && consumer.pending.is_empty() => {
+                Some(consumer)
+                    if consumer.room > 0 && consumer.pending.is_empty() && consumer.is_in_the_present() =>
+                {
                     let tag = consumer.tag;
                     self.send_item(tag, part, chunk, at, port);
                 }
@@ -88,6 +90,9 @@ impl Open {
 
     /// Sends what waits for a consumer of topics, as far as it has room.
     pub(super) fn send_pending(&mut self, tag: u32, port: &mut Port) {
+        if !self.replay(tag, port) {
+            return;
+        }
         while let Some(consumer) = self.consumers.get_mut(tag).filter(|consumer| consumer.room > 0) {
             let Some((chunk, at, part)) = consumer.pending.pop_front() else { return };
             consumer.pending_bytes -= bytes_of(&chunk, at);
@@ -98,27 +103,17 @@ impl Open {
     }
 
     fn send_item(&mut self, tag: u32, part_tag: u32, chunk: &Chunk, at: u32, port: &mut Port) {
-        let Self { consumers, known, encoder, .. } = self;
-        let (Some(item), Some(consumer)) = (chunk.items.get(at as usize), consumers.get_mut(tag)) else {
+        let (Some(item), Some(consumer)) = (chunk.items.get(at as usize), self.consumers.get_mut(tag)) else {
             return;
         };
         let Some(address) = chunk.addresses.get(usize::from(item.address)) else { return };
-        if item.expires <= port.now.wall {
+        let id = chunk.first_id + u64::from(at);
+        if item.expires <= port.now.wall || consumer.knows(id, chunk.received) {
             return;
         }
-        let sequence = chunk.first_id + u64::from(at) + 1;
-        consumer.room -= 1;
-        let id = Arc::clone(&consumer.id);
-        let pulled = consumer.pulls.pop_front().is_some();
-        let Some(part) = consumer.part_mut(part_tag) else { return };
-        part.last += 1;
-        let flight = Flight { sequence, part: part_tag, tag: part.last, staged: 0 };
-        consumer.flights.push(flight);
-        consumers.pulling -= usize::from(pulled);
-        let destination = known.spell(address);
         let outgoing = Outgoing {
-            sequence,
-            id: MessageId(sequence - 1),
+            sequence: id + 1,
+            id: MessageId(id),
             address,
             tag: item.tag,
             head: item.head.slice(&chunk.raw),
@@ -132,7 +127,29 @@ impl Open {
             first_of_group: false,
             retained: false,
         };
-        dispatch((encoder, known), id, Arc::clone(&destination), destination, &outgoing, port);
+        self.send_unstored(tag, part_tag, &outgoing, port);
+    }
+
+    /// Sends a message that nothing stores for its consumer, which has room for it.
+    pub(super) fn send_unstored(
+        &mut self,
+        tag: u32,
+        part_tag: u32,
+        outgoing: &Outgoing<'_>,
+        port: &mut Port,
+    ) {
+        let Self { consumers, known, encoder, .. } = self;
+        let Some(consumer) = consumers.get_mut(tag) else { return };
+        consumer.room -= 1;
+        let id = Arc::clone(&consumer.id);
+        let pulled = consumer.pulls.pop_front().is_some();
+        let Some(part) = consumer.part_mut(part_tag) else { return };
+        part.last += 1;
+        let flight = Flight { sequence: outgoing.sequence, part: part_tag, tag: part.last, staged: 0 };
+        consumer.flights.push(flight);
+        consumers.pulling -= usize::from(pulled);
+        let destination = known.spell(outgoing.address);
+        dispatch((encoder, known), id, Arc::clone(&destination), destination, outgoing, port);
     }
 
     /// Tells a client that there is no message: the end of a browse, or of the time it waits.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use wharfmq_base::Millis;
-use wharfmq_core::{Address, HeadTag, Kind, MessageId, Notes, Qos};
+use wharfmq_core::{self as kept, Address, HeadTag, Kind, MessageId, Notes, Qos};
 use wharfmq_openwire::{Destination, HeadReader, Message};
 
 use super::{advisory, names};
@@ -54,7 +54,27 @@ impl Known {
     }
 }
 
-impl Outgoing<'_> {
+impl<'a> Outgoing<'a> {
+    /// A message as it is kept.
+    pub(super) fn of(message: &'a kept::Message) -> Self {
+        Self {
+            sequence: message.id.0 + 1,
+            id: message.id,
+            address: &message.address,
+            tag: message.head.tag,
+            head: message.head.bytes.clone(),
+            notes: &message.notes,
+            body: message.body.clone(),
+            received: message.received,
+            expires: message.expires,
+            priority: message.priority,
+            qos: message.qos,
+            deliveries: 0,
+            first_of_group: false,
+            retained: false,
+        }
+    }
+
     /// The message, as one for `destination`.
     pub(super) fn message(
         &self,

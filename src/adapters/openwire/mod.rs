@@ -18,6 +18,7 @@ mod names;
 mod producers;
 mod pull;
 mod remove;
+mod replay;
 mod replies;
 mod send;
 #[cfg(test)]
@@ -371,6 +372,9 @@ impl Open {
         if taken > 0 {
             // Once for all: it takes a lock.
             port.taken(taken);
+        }
+        if !self.consumers.replaying.is_empty() {
+            self.replay_on(port);
         }
         self.grant_sent(port);
         self.has_sent(before, port);

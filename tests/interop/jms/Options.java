@@ -1,3 +1,5 @@
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import javax.jms.BytesMessage;
@@ -213,6 +215,47 @@ final class Options extends Kit {
         String[] texts = numbered("m", 100);
         sendOnce(topic, texts);
         expect(consumer, texts);
+    }
+
+    @Case
+    void retroactive() throws Exception {
+        ActiveMQTopic topic = new ActiveMQTopic(name());
+        Session session = session(Session.AUTO_ACKNOWLEDGE);
+        Message kept = session.createTextMessage("kept");
+        kept.setBooleanProperty("ActiveMQ.Retain", true);
+        session.createProducer(topic).send(kept);
+        ActiveMQTopic past = new ActiveMQTopic(topic.getPhysicalName() + "?consumer.retroactive=true");
+        Message message = expect(session.createConsumer(past), "kept");
+        same(true, message.getBooleanProperty("ActiveMQ.Retained"));
+        same(false, message.propertyExists("ActiveMQ.Retain"));
+    }
+
+    /** Of many topics, with a prefetch below their number; then what comes. */
+    @Case
+    void retroactiveBelowAPattern() throws Exception {
+        String name = name();
+        Session session = session(Session.AUTO_ACKNOWLEDGE);
+        MessageProducer producer = session.createProducer(null);
+        Set<String> expected = new TreeSet<>();
+        for (int n = 0; n < 20; n++) {
+            Message kept = session.createTextMessage("m" + n);
+            kept.setBooleanProperty("ActiveMQ.Retain", true);
+            kept.setBooleanProperty("odd", n % 2 == 1);
+            producer.send(new ActiveMQTopic(name + "." + n), kept);
+            if (n % 2 == 1) {
+                expected.add("m" + n);
+            }
+        }
+        ActiveMQTopic past = new ActiveMQTopic(name + ".>?consumer.retroactive=true&consumer.prefetchSize=3");
+        MessageConsumer consumer = session.createConsumer(past, "odd = true OR odd IS NULL");
+        sendOnce(new ActiveMQTopic(name + ".live"), "live");
+        Set<String> found = new TreeSet<>();
+        for (int n = 0; n < 10; n++) {
+            found.add(text(receive(consumer)));
+        }
+        same(expected, found);
+        expect(consumer, "live");
+        nothing(consumer);
     }
 
     @Case
