@@ -122,7 +122,7 @@ impl Schedule {
     }
 
     /// Whether it sends more than one message.
-    pub(super) fn is_repeating(&self) -> bool {
+    pub fn is_repeating(&self) -> bool {
         self.is_series() || self.cron.is_some()
     }
 

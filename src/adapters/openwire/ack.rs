@@ -42,8 +42,11 @@ impl Open {
                 self.settle_acked(port);
                 let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(reply) };
                 let count = u32::try_from(ack.message_count).unwrap_or(0).min(consumer.flights.len() as u32);
-                consumer.debt = consumer.debt.saturating_add(count);
-                consumer.grant(count, port);
+                // A client that asks for each message needs no room made for it.
+                if consumer.prefetch > 0 {
+                    consumer.debt = consumer.debt.saturating_add(count);
+                    consumer.grant(count, port);
+                }
             }
             REDELIVERED => {}
             kind => {
@@ -65,7 +68,7 @@ impl Open {
                     self.settle_in(tag, transaction, &staged, outcome(kind), port)?;
                 } else {
                     let taken = consumer.flights.take(range);
-                    let room = if consumer.prefetch == 0 { 0 } else { consumer.paid(taken.len() as u32) };
+                    let room = consumer.paid(taken.len() as u32);
                     consumer.room = consumer.room.saturating_add(room);
                     self.acks.add(tag, &taken, room, outcome(kind));
                 }

@@ -88,8 +88,11 @@ impl Consumer {
         self.parts.iter_mut().find(|part| part.tag == tag)
     }
 
-    /// Room for more messages after so many were acknowledged.
+    /// Room for more messages after so many were acknowledged; none for a client that asks for each.
     pub(super) const fn paid(&mut self, acknowledged: u32) -> u32 {
+        if self.prefetch == 0 {
+            return 0;
+        }
         let paid = if self.debt < acknowledged { self.debt } else { acknowledged };
         self.debt -= paid;
         acknowledged - paid

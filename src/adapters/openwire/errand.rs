@@ -125,16 +125,13 @@ impl Open {
         if self.manage(&errand, message, routes, port)? {
             return Ok(reply);
         }
-        let to_topic = routes.iter().any(|route| route.address.kind == Kind::Topic);
-        let schedule = errand.times.schedule(errand.delay, to_topic).map_err(|why| Stop::fault(JMS, why))?;
+        // A delay is a job as well, also where a queue could see to it: these clients ask the scheduler for it.
+        let schedule = errand.times.schedule(errand.delay, true).map_err(|why| Stop::fault(JMS, why))?;
         let schedule = schedule.map(|schedule| Schedule { job: port.next_job(), ..schedule });
         if let Some(schedule) = &schedule {
-            name_job(message, schedule.job);
+            name_job(message, schedule);
         }
-        let mut terms = super::send::terms(message).unwrap_or_default();
-        if errand.delay > Millis(0) {
-            terms.due = if transaction.is_some() { errand.delay } else { port.now.wall.plus(errand.delay) };
-        }
+        let terms = super::send::terms(message).unwrap_or_default();
         let item = Item { retain: errand.retain, ..self.put(message, content) };
         // Refused before the first of them is sent.
         let copies = routes.iter().map(|route| copy(route, item, &terms, schedule.as_ref(), port));
@@ -216,14 +213,20 @@ fn copy(
     })
 }
 
-/// Names the job that sends a message in each that it sends.
-fn name_job(message: &mut Message, job: MessageId) {
+/// Names the job that sends a message in each that it sends. Those of a job that sends several have a number
+/// of the broker's each in place of the one that their producer has given.
+fn name_job(message: &mut Message, schedule: &Schedule) {
+    if schedule.is_repeating()
+        && let Some(id) = &mut message.message_id
+    {
+        id.producer_sequence_id = super::message::NUMBERED_LATER;
+    }
     let mut properties = MapWriter::default();
     let before = message.marshalled_properties.take().unwrap_or_default();
     if let Ok(Some(map)) = Map::read(&before) {
         map.iter().flatten().for_each(|entry| properties.copy(&entry));
     }
-    properties.put_text(JOB, &job.to_string());
+    properties.put_text(JOB, &schedule.job.to_string());
     message.marshalled_properties = Some(properties.finish());
 }
 

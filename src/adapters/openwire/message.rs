@@ -12,6 +12,9 @@ use crate::adapters::convert::OPENWIRE;
 use crate::adapters::convert::openwire::{self, Foreign};
 use crate::broker::undertaker::note;
 
+/// In place of a producer's number of a message, where each time that it is sent is to have one of its own.
+pub(super) const NUMBERED_LATER: i64 = 0;
+
 /// What one message sent shares with the next.
 #[derive(Default)]
 pub(super) struct Known {
@@ -85,6 +88,9 @@ impl<'a> Outgoing<'a> {
         let mut message = self.read(&mut known.heads);
         let id = message.message_id.get_or_insert_default();
         id.broker_sequence_id = self.sequence as i64;
+        if id.producer_sequence_id == NUMBERED_LATER {
+            id.producer_sequence_id = self.sequence as i64;
+        }
         message.redelivery_counter = self.deliveries.into();
         message.persistent = self.qos.is_persistent();
         message.priority = self.priority as i8;

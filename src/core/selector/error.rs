@@ -54,6 +54,11 @@ pub enum SelectorError {
         /// Where it is opened.
         at: usize,
     },
+    /// A comment that is opened and not closed.
+    Comment {
+        /// Where it is opened.
+        at: usize,
+    },
     /// Quotes with no name between them.
     NoName {
         /// Where they are.
@@ -141,6 +146,7 @@ impl fmt::Display for SelectorError {
                 write!(f, "the character `{}` has no meaning here", printable(*found))
             }
             Self::Unclosed { .. } => f.write_str("this quote is not closed"),
+            Self::Comment { .. } => f.write_str("this comment is not closed"),
             Self::NoName { .. } => f.write_str("there is no name between the quotes"),
             Self::Number { found, .. } => write!(f, "`{found}` is not a number"),
             Self::NumberTooLarge { .. } => f.write_str("the number is too large"),
@@ -169,6 +175,7 @@ impl SelectorError {
             | Self::Unexpected { at, .. }
             | Self::Character { at, .. }
             | Self::Unclosed { at }
+            | Self::Comment { at }
             | Self::NoName { at }
             | Self::Number { at, .. }
             | Self::NumberTooLarge { at }

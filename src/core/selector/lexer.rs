@@ -78,9 +78,8 @@ impl<'a> Lexer<'a> {
 
     /// The next token and the byte at which it begins.
     pub(super) fn next(&mut self) -> Result<(usize, Token<'a>), SelectorError> {
-        let rest = self.text[self.at..].trim_start();
-        let start = self.text.len() - rest.len();
-        self.at = start;
+        let rest = self.skip_blanks()?;
+        let start = self.at;
         let mut chars = rest.chars();
         let Some(first) = chars.next() else { return Ok((start, Token::End)) };
         let second = chars.next();
@@ -99,6 +98,29 @@ impl<'a> Lexer<'a> {
             }
         };
         Ok((start, token))
+    }
+
+    /// Passes over blanks and comments: `/* ... */`, and `--` to the end of a line. Where no line ends it
+    /// is two minus signs.
+    fn skip_blanks(&mut self) -> Result<&'a str, SelectorError> {
+        loop {
+            let rest = self.text[self.at..].trim_start();
+            self.at = self.text.len() - rest.len();
+            let length = if rest.starts_with("/*") {
+                match rest[2..].find("*/") {
+                    Some(end) => end + 4,
+                    None => return Err(SelectorError::Comment { at: character(self.text, self.at) }),
+                }
+            } else if rest.starts_with("--") {
+                match rest.find(['\n', '\r']) {
+                    Some(end) => end + 1,
+                    None => return Ok(rest),
+                }
+            } else {
+                return Ok(rest);
+            };
+            self.at += length;
+        }
     }
 
     fn name_in_quotes(&mut self) -> Result<Cow<'a, str>, SelectorError> {

@@ -79,7 +79,8 @@ final class Scheduled extends Kit {
         Session session = session(Session.AUTO_ACKNOWLEDGE);
         MessageConsumer consumer = session.createConsumer(queue);
         long begun = System.nanoTime();
-        sendDelayed(session, queue, "later", 600);
+        Message sent = delayed(session, "later", 600);
+        session.createProducer(queue).send(sent);
         send(session, queue, "now");
         expect(consumer, "now");
         Message message = expect(consumer, "later");
@@ -87,6 +88,7 @@ final class Scheduled extends Kit {
         check(message.getStringProperty(JOB) != null, "it does not name its job");
         check(!message.propertyExists(ScheduledMessage.AMQ_SCHEDULED_DELAY), "it still has a delay");
         same(queue, message.getJMSDestination());
+        same(sent.getJMSMessageID(), message.getJMSMessageID());
     }
 
     @Case

@@ -18,6 +18,17 @@ fn string_literals_are_in_single_quotes_with_a_quote_doubled() {
 }
 
 #[test]
+fn comments_are_passed_over() {
+    assert_truths(&[
+        ("/* a remark */ colour /**/ = 'red' /* the end */", TRUE),
+        ("colour -- it's red\n = 'red'", TRUE),
+        ("colour = '/* no remark */'", FALSE),
+        ("1 --1 = 2", TRUE),
+        ("4 / 2 = 2", TRUE),
+    ]);
+}
+
+#[test]
 fn exact_numeric_literals_are_java_integers() {
     assert_truths(&[
         ("57 = 57L", TRUE),

@@ -37,6 +37,7 @@ fn what_is_missing_is_named() {
         ("= 1", 1, "expected a value, found `=`"),
         ("a == 1", 4, "expected a value, found `=`"),
         ("a = 1 AND", 10, "expected a value, found the end"),
+        ("a = /* 1", 5, "this comment is not closed"),
         ("a AND OR b", 7, "expected a value, found `OR`"),
         ("a b", 3, "expected an operator or the end, found `b`"),
         ("a = 1)", 6, "expected an operator or the end, found `)`"),
