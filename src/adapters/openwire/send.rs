@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wharfmq_base::Millis;
 use wharfmq_core::{GroupId, Item, Qos, Span, Terms, Token};
-use wharfmq_openwire::{Message, TransactionId, write_head};
+use wharfmq_openwire::{Message, ProducerId, TransactionId, write_head};
 
 use super::errand::Errand;
+use super::failover::Numbered;
 use super::fault::Stop;
+use super::producers::Routes;
 use super::replies::Reply;
 use super::{Open, Phase, failover};
 use crate::adapters::convert::OPENWIRE;
@@ -45,15 +47,7 @@ impl Open {
         transaction: Option<&TransactionId>,
         port: &mut Port,
     ) -> Result<Option<Reply>, Stop> {
-        self.check_client()?;
-        let (id, wants) = (message.command_id, message.response_required);
-        let producer =
-            message.producer_id.clone().ok_or_else(|| Stop::jms("the message has no producer id"))?;
-        self.check_own(producer.connection_id.as_ref())?;
-        let Some(known) = self.producers.get(&producer) else {
-            return Err(Stop::jms("the producer of the message was not introduced, or has been removed"));
-        };
-        let window = known.window && !wants;
+        let sender = self.sender(message, transaction)?;
         let destination =
             message.destination.clone().ok_or_else(|| Stop::jms("the message has no destination"))?;
         if self.phase != Phase::Open {
@@ -63,17 +57,11 @@ impl Open {
             }
             return Ok(None);
         }
-        let numbered = failover::numbered(known, message, transaction);
         let routes = self.producers.routes(&destination, port)?.clone();
         let content = message.content.take();
-        let size = content.as_ref().map_or(0, Bytes::len)
-            + message.marshalled_properties.as_ref().map_or(0, Bytes::len);
-        let reply = match (wants, window) {
-            (true, _) => Some(Reply::Response(id)),
-            (false, true) => Some(Reply::Ack(Box::new((*producer).clone()), (WINDOW_SHARE + size) as i32)),
-            (false, false) => None,
-        };
-        if numbered.as_ref().is_some_and(failover::Numbered::is_repeated) {
+        let reply = sender.reply(message, content.as_ref());
+        let numbered = sender.numbered;
+        if numbered.as_ref().is_some_and(Numbered::is_repeated) {
             let token = reply.map(|reply| self.replies.push(reply));
             port.drop_repeated(token);
             return Ok(None);
@@ -96,7 +84,32 @@ impl Open {
             self.raw.truncate(item.frame.start as usize);
             return Ok(reply);
         }
-        let Some((last, others)) = routes.split_last() else { return Ok(reply) };
+        self.publish(&routes, item, terms, (reply, numbered), port);
+        Ok(None)
+    }
+
+    /// Who sends a message, and what it waits for.
+    fn sender(&self, message: &Message, transaction: Option<&TransactionId>) -> Result<Sender, Stop> {
+        self.check_client()?;
+        let id = message.producer_id.as_ref().ok_or_else(|| Stop::jms("the message has no producer id"))?;
+        self.check_own(id.connection_id.as_ref())?;
+        let Some(known) = self.producers.get(id) else {
+            return Err(Stop::jms("the producer of the message was not introduced, or has been removed"));
+        };
+        let window = known.window && !message.response_required;
+        Ok(Sender { id: Arc::clone(id), window, numbered: failover::numbered(known, message, transaction) })
+    }
+
+    /// Stages one copy for each destination, with one answer for all.
+    fn publish(
+        &mut self,
+        routes: &Routes,
+        item: Item,
+        terms: Option<Terms>,
+        (reply, numbered): (Option<Reply>, Option<Numbered>),
+        port: &mut Port,
+    ) {
+        let Some((last, others)) = routes.split_last() else { return };
         for route in others {
             let silent = self.replies.push(Reply::Silent);
             let _others = publish(port, route, item, terms.clone(), Some(silent));
@@ -109,7 +122,6 @@ impl Open {
         };
         let index = publish(port, last, item, terms, token);
         numbered.iter().for_each(|numbered| numbered.stage(index, port));
-        Ok(None)
     }
 
     /// Appends a message to what is staged: its head, in the form that is stored, and its content.
@@ -133,6 +145,26 @@ impl Open {
             priority: message.priority.clamp(0, PRIORITY_MAX) as u8,
             expires: if message.expiration > 0 { Millis(message.expiration as u64) } else { Millis::NEVER },
         }
+    }
+}
+
+/// Who sends a message.
+struct Sender {
+    id: Arc<ProducerId>,
+    /// Whether it waits for a ProducerAck.
+    window: bool,
+    numbered: Option<Numbered>,
+}
+
+impl Sender {
+    /// What is said once the message is taken.
+    fn reply(&self, message: &Message, content: Option<&Bytes>) -> Option<Reply> {
+        if message.response_required {
+            return Some(Reply::Response(message.command_id));
+        }
+        let size =
+            content.map_or(0, Bytes::len) + message.marshalled_properties.as_ref().map_or(0, Bytes::len);
+        self.window.then(|| Reply::Ack(Box::new((*self.id).clone()), (WINDOW_SHARE + size) as i32))
     }
 }
 
