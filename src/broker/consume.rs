@@ -132,7 +132,11 @@ impl Port {
     /// Ends a consumer. What it held goes back into its place; deliveries up to the tag `handled` may
     /// have been seen by the client and count as failed (0: none, [`u64::MAX`]: all).
     pub fn cancel(&mut self, consumer: &Consumer, handled: u64) {
-        self.consumers.retain(|held| held.key != consumer.key || !Arc::ptr_eq(&held.queue, &consumer.queue));
+        // From behind, as who has many ends the latest first.
+        let is_it = |held: &Consumer| held.key == consumer.key && Arc::ptr_eq(&held.queue, &consumer.queue);
+        if let Some(at) = self.consumers.iter().rposition(is_it) {
+            self.consumers.remove(at);
+        }
         self.broker.detach(consumer, handled, self.conn(), self.now);
     }
 
@@ -148,12 +152,12 @@ impl Port {
         self.broker.run(&consumer.queue, |queue, _| queue.withdraw(consumer.key, messages));
     }
 
-    /// Takes away what a consumer that was cancelled has been given and the session has not looked at.
-    pub fn discard_deliveries(&mut self, sub: SubTag) {
+    /// Takes away what consumers that were cancelled have been given and the session has not looked at.
+    pub fn discard_deliveries(&mut self, is_cancelled: impl Fn(SubTag) -> bool) {
         self.outbox.take(&mut self.events);
         let mut bytes = 0;
         self.events.retain(|event| {
-            let is_over = matches!(event, CoreEvent::Deliver(delivery) if delivery.sub == sub);
+            let is_over = matches!(event, CoreEvent::Deliver(delivery) if is_cancelled(delivery.sub));
             bytes += if is_over { event.bytes() } else { 0 };
             !is_over
         });

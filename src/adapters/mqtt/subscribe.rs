@@ -149,7 +149,7 @@ impl Open {
         }
         if sub.is_consumer() {
             // It went back to the others, and another subscription may have this tag next.
-            port.discard_deliveries(tag);
+            port.discard_deliveries(|sub| sub == tag);
         }
         if let Some(queue) = session {
             port.remember(&queue, subscription_key(filter), None);

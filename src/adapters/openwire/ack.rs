@@ -17,6 +17,8 @@ const POISON: i8 = 1;
 const REDELIVERED: i8 = 3;
 const INDIVIDUAL: i8 = 4;
 const EXPIRED: i8 = 6;
+/// All that there are.
+const TYPES: std::ops::RangeInclusive<i8> = DELIVERED..=EXPIRED;
 
 /// A message that its client takes for expired is looked at again after so many milliseconds: by then it
 /// is so by the broker's clock as well, or the client's is wrong.
@@ -27,6 +29,9 @@ impl Open {
         let reply = ack.response_required.then_some(Reply::Response(ack.command_id));
         let id = ack.consumer_id.as_ref().ok_or_else(|| Stop::jms("MessageAck has no consumer id"))?;
         self.check_own(id.connection_id.as_ref())?;
+        if !TYPES.contains(&ack.ack_type) {
+            return Err(Stop::jms(format!("there are no acknowledgements of type {}", ack.ack_type)));
+        }
         let transaction = match &ack.transaction_id {
             // A message is never poison in a transaction only.
             Some(transaction) if ack.ack_type != POISON => Some(self.transactions.number_of(transaction)?),
@@ -57,17 +62,28 @@ impl Open {
                 };
                 let last = ack.last_message_id.as_ref().map(sequence);
                 let last = last.ok_or_else(|| Stop::jms("MessageAck has no last message id"))?;
-                let Some(range) = consumer.flights.range(first.map(sequence), last) else { return Ok(reply) };
+                let range = consumer.flights.range(first.map(sequence), last);
+                self.effort += match range {
+                    Some((0, end)) => end + 1,
+                    _ => consumer.flights.len(),
+                };
+                let Some(range) = range else { return Ok(reply) };
+                if consumer.pool.is_some() {
+                    self.effort += 16 * consumer.parts.len();
+                }
                 if consumer.browser.is_some() {
-                    let shown = consumer.flights.take(range).len() as u32;
-                    consumer.room = consumer.room.saturating_add(shown);
+                    let shown = consumer.flights.take(range).len();
+                    consumer.room = consumer.room.saturating_add(shown as u32);
+                    self.consumers.flying -= shown;
                     port.go_on();
-                    self.browse_on(port);
+                    self.browse_more(tag, port);
                 } else if let Some(transaction) = transaction {
                     let staged = consumer.flights.stage(range, transaction);
                     self.settle_in(tag, transaction, &staged, outcome(kind), port)?;
                 } else {
                     let taken = consumer.flights.take(range);
+                    self.consumers.flying -= taken.len();
+                    let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(reply) };
                     let room = consumer.paid(taken.len() as u32);
                     consumer.room = consumer.room.saturating_add(room);
                     self.acks.add(tag, &taken, room, outcome(kind));

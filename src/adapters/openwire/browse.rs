@@ -1,15 +1,17 @@
 //! Browsers: a look at a queue's messages without taking them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use wharfmq_base::Millis;
-use wharfmq_core::{Address, CoreEvent, Entry, Filter, Kind, Message, Order, Pattern, QueueCell};
+use wharfmq_core::{Address, CoreEvent, Entry, Filter, Kind, Message, Order, Pattern, QueueCell, QueueId};
 use wharfmq_openwire::Destination;
 
-use super::consume::queue_of;
-use super::consumers::Consumer;
+use super::consume::{WILDCARD_EFFORT, queue_of};
+use super::consumers::{CONSUMERS_MAX, Consumer};
 use super::deliver::dispatch;
-use super::fault::{INVALID_DESTINATION, Stop};
+use super::fault::{INVALID_DESTINATION, RESOURCE, Stop};
 use super::flights::Flight;
 use super::message::Outgoing;
 use super::{OUT_HIGH, Open, names};
@@ -17,7 +19,8 @@ use crate::broker::Port;
 
 /// Messages looked at in one step.
 const STEP: usize = 16;
-/// Messages looked at before other connections have their turn: a selector may choose none of them.
+/// Messages looked at before other connections have their turn, by all browsers of a connection: their
+/// selectors may choose none of them.
 const TURN: usize = 16 * STEP;
 
 /// Where a browser stands.
@@ -31,6 +34,8 @@ pub(super) struct Browser {
     until: Millis,
     ended: bool,
     shown: u64,
+    /// Whether it is among those that have their turns.
+    takes_turns: bool,
 }
 
 impl Browser {
@@ -49,6 +54,7 @@ impl Open {
         port: &mut Port,
     ) -> Result<(), Stop> {
         let mut queues: Vec<Arc<QueueCell>> = Vec::new();
+        let mut known: HashSet<QueueId, RandomState> = HashSet::default();
         for pattern in patterns {
             if pattern.kind() == Kind::Topic {
                 return Err(Stop::fault(INVALID_DESTINATION, "only a queue can be browsed"));
@@ -56,12 +62,15 @@ impl Open {
             let exact = pattern.is_exact() || port.is_virtual_consumer(pattern.text());
             let found =
                 if exact { vec![queue_of(pattern.text(), port)?] } else { port.queues_matching(pattern) };
-            for queue in found {
-                if !queues.iter().any(|known| known.id == queue.id) {
-                    queues.push(queue);
-                }
+            self.effort += if exact { 0 } else { WILDCARD_EFFORT };
+            queues.extend(found.into_iter().filter(|queue| known.insert(queue.id)));
+            if self.consumers.len() + queues.len() > CONSUMERS_MAX {
+                let why =
+                    format!("a connection may have {CONSUMERS_MAX} consumers, each queue browsed counted");
+                return Err(Stop::fault(RESOURCE, why));
             }
         }
+        consumer.weight = queues.len();
         let named = |queue: Arc<QueueCell>| {
             let destination = names::destination_of(&Address::queue(queue.name.clone()));
             (queue, Arc::new(destination))
@@ -73,49 +82,71 @@ impl Open {
             until: port.now.wall,
             ended: false,
             shown: 0,
+            takes_turns: false,
         }));
         // A client that asks for each message gets the first ones unasked: it asks for nothing but the end.
         consumer.room = consumer.room.max(1);
+        let tag = consumer.tag;
         self.consumers.insert(consumer);
-        self.browse_on(port);
+        self.browse_more(tag, port);
         Ok(())
     }
 
-    /// Shows what browsers have not shown yet. What does not fit follows once there is room for it.
+    /// There is room for messages that a browser shows.
+    pub(super) fn browse_more(&mut self, tag: u32, port: &mut Port) {
+        let browser = self.consumers.get_mut(tag).and_then(|consumer| consumer.browser.as_mut());
+        let Some(browser) = browser.filter(|browser| !browser.ended) else { return };
+        if !std::mem::replace(&mut browser.takes_turns, true) {
+            self.consumers.browsing.push_back(tag);
+        }
+        self.browse_on(port);
+    }
+
+    /// Shows what browsers have not shown yet and there is room for. What is too much for one turn follows in
+    /// the next.
     pub(super) fn browse_on(&mut self, port: &mut Port) {
-        if self.consumers.browsers == 0 {
-            return;
+        let mut left = TURN;
+        while left > 0
+            && port.out.len() < OUT_HIGH
+            && let Some(tag) = self.consumers.browsing.pop_front()
+        {
+            self.browse_turn(tag, &mut left, port);
         }
-        let Self { consumers, known, encoder, .. } = self;
-        let mut ended = Vec::new();
-        let mut unfinished = false;
-        for consumer in consumers.iter_mut() {
-            let Some(mut browser) = consumer.browser.take() else { continue };
-            if !browser.ended {
-                show(
-                    consumer,
-                    &mut browser,
-                    |destination, outgoing, id, port| {
-                        let sent_to = known.spell(outgoing.address);
-                        dispatch((encoder, known), id, destination, sent_to, outgoing, port);
-                    },
-                    port,
-                );
-                if browser.ended {
-                    ended.push(Arc::clone(&consumer.id));
-                } else {
-                    unfinished |= consumer.room > 0;
-                }
+        if !self.consumers.browsing.is_empty() && !std::mem::replace(&mut self.consumers.called, true) {
+            if port.out.len() >= OUT_HIGH {
+                port.events.push_back(CoreEvent::Claimed);
+            } else {
+                port.call_again();
             }
-            consumer.browser = Some(browser);
         }
-        for id in ended {
+    }
+
+    fn browse_turn(&mut self, tag: u32, left: &mut usize, port: &mut Port) {
+        let Self { consumers, known, encoder, .. } = self;
+        let Some(consumer) = consumers.get_mut(tag) else { return };
+        let Some(mut browser) = consumer.browser.take() else { return };
+        let before = consumer.flights.len();
+        show(
+            consumer,
+            &mut browser,
+            left,
+            |destination, outgoing, id, port| {
+                let sent_to = known.spell(outgoing.address);
+                dispatch((encoder, known), id, destination, sent_to, outgoing, port);
+            },
+            port,
+        );
+        let shown = consumer.flights.len() - before;
+        let ended = browser.ended.then(|| Arc::clone(&consumer.id));
+        browser.takes_turns = !browser.ended && consumer.room > 0;
+        let goes_on = browser.takes_turns;
+        consumer.browser = Some(browser);
+        consumers.flying += shown;
+        if goes_on {
+            consumers.browsing.push_back(tag);
+        }
+        if let Some(id) = ended {
             self.send_nothing(id, port);
-        }
-        if unfinished && port.out.len() >= OUT_HIGH {
-            port.events.push_back(CoreEvent::Claimed);
-        } else if unfinished {
-            port.call_again();
         }
     }
 }
@@ -124,18 +155,18 @@ impl Open {
 fn show(
     consumer: &mut Consumer,
     browser: &mut Browser,
+    left: &mut usize,
     mut send: impl FnMut(Arc<Destination>, &Outgoing<'_>, Arc<wharfmq_openwire::ConsumerId>, &mut Port),
     port: &mut Port,
 ) {
-    let mut seen = 0;
-    while port.out.len() < OUT_HIGH && seen < TURN && consumer.room > 0 {
+    while port.out.len() < OUT_HIGH && *left > 0 && consumer.room > 0 {
         let Some((queue, destination)) = browser.queues.last().cloned() else {
             browser.ended = true;
             return;
         };
         let most = STEP.min(consumer.room as usize);
         let found = port.browse(&queue, browser.next, most);
-        seen += found.len().max(1);
+        *left = left.saturating_sub(found.len().max(1));
         let over = found.last().is_none_or(|(_, message)| message.received > browser.until);
         for (entry, message) in &found {
             browser.next = Order(entry.order.0 + 1);

@@ -67,7 +67,7 @@ impl Open {
         let user = given.as_ref().map(|given| given.user.clone());
         self.proving = Some(Box::new(Proving {
             client: Client {
-                id: Arc::clone(id),
+                id: Arc::new(id.compact()),
                 connection,
                 client_id,
                 fault_tolerant: info.fault_tolerant,
@@ -201,6 +201,12 @@ impl Open {
     pub(super) fn client(&self) -> Result<&Client, Stop> {
         let missing = "the connection was not introduced: ConnectionInfo comes first";
         self.client.as_ref().ok_or_else(|| Stop::jms(missing))
+    }
+
+    /// Where a command names a connection it has to be this one.
+    pub(super) fn check_connection(&self, id: Option<&Arc<ConnectionId>>) -> Result<(), Stop> {
+        self.check_client()?;
+        id.map_or(Ok(()), |id| self.check_own(id.value.as_ref()))
     }
 
     /// An id that a command names has to be one of this connection.

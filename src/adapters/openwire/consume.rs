@@ -20,6 +20,8 @@ use crate::broker::{Binding, Port, Refused, is_temporary};
 const WINDOW_BYTES: u32 = 1 << 20;
 /// Bytes sent from which on a consumer is given as many again.
 const GRANT_BYTES: u32 = WINDOW_BYTES / 4;
+/// What it costs to look for all queues that a pattern matches, in steps of a round.
+pub(super) const WILDCARD_EFFORT: usize = 50_000;
 /// The binding's word for the highest quality of service.
 const PERSISTENT: u8 = 2;
 
@@ -62,7 +64,7 @@ impl Open {
         self.replay_on(port);
         let joined = self.join_all(tag, &queues, port);
         if joined.is_err() {
-            self.end_consumer(tag, Some(0), port);
+            self.end_consumers(vec![tag], Some(0), port);
         }
         joined
     }
@@ -85,8 +87,9 @@ impl Open {
             who: ByteString::from(who),
             ..ConsumeSpec::plain(SubTag(tag), credit)
         };
+        let id = info.consumer_id.as_ref().ok_or_else(|| Stop::jms("no consumer id"))?;
         Ok(Consumer {
-            id: Arc::clone(info.consumer_id.as_ref().ok_or_else(|| Stop::jms("no consumer id"))?),
+            id: Arc::new(id.compact()),
             told: Arc::new(told(info, &self.client()?.client_id)),
             tag,
             prefetch,
@@ -99,7 +102,7 @@ impl Open {
             durable: None,
             room: prefetch,
             pending: Default::default(),
-            pending_bytes: 0,
+            weight: 0,
             replay: None,
             pulls: Default::default(),
             browser: None,
@@ -133,6 +136,7 @@ impl Open {
         for pattern in &topics {
             port.subscribe(pattern, SubTag(part), info.no_local, false, filter.clone());
         }
+        self.consumers.weigh(tag, topics.len() - 1);
         if info.retroactive
             && let Some(consumer) = self.consumers.get_mut(tag)
         {
@@ -153,6 +157,7 @@ impl Open {
                 self.join(tag, &queue, port)?;
                 continue;
             }
+            self.effort += WILDCARD_EFFORT;
             // In this order, so that none is missed that is made meanwhile.
             port.watch_queues(pattern, SubTag(tag))?;
             for queue in port.queues_matching(pattern) {
@@ -272,6 +277,7 @@ impl Open {
         info: &RemoveSubscriptionInfo,
         port: &mut Port,
     ) -> Result<(), Stop> {
+        self.check_connection(info.connection_id.as_ref())?;
         self.flush(port);
         let name = text(info.subscription_name.as_ref());
         let full = self.durable_name(&name)?;

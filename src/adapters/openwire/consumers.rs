@@ -15,8 +15,11 @@ use super::flights::Flights;
 use super::replay::Replay;
 use crate::broker::{self, Port};
 
-/// Consumers of one connection; of one of several queues each counts.
+/// Consumers of one connection. Of one of several queues each counts, as do patterns of topics and queues
+/// that are browsed.
 pub(super) const CONSUMERS_MAX: usize = 20_000;
+/// Deliveries that a connection may leave unacknowledged.
+pub(super) const FLYING_MAX: usize = 1 << 22;
 
 /// One consumer.
 pub(super) struct Consumer {
@@ -41,10 +44,11 @@ pub(super) struct Consumer {
     pub(super) durable: Option<ByteString>,
     /// Of what nothing stores: how many more the client has room for, and what waits for that.
     pub(super) room: u32,
-    pub(super) pending: VecDeque<(Arc<Chunk>, u32, u32)>,
-    pub(super) pending_bytes: usize,
+    pub(super) pending: VecDeque<Pending>,
     /// What a retroactive consumer knows of the past, until nothing of that can come again.
     pub(super) replay: Option<Box<Replay>>,
+    /// What counts beside its parts: patterns of topics, and queues that are to be browsed.
+    pub(super) weight: usize,
     /// Until when a client that asked for a message waits, on the monotonic clock.
     pub(super) pulls: VecDeque<Millis>,
     pub(super) browser: Option<Box<Browser>>,
@@ -58,6 +62,15 @@ pub(super) struct Part {
     pub(super) last: u64,
     /// Bytes sent since the last grant.
     pub(super) bytes: u32,
+}
+
+/// A message that nothing stores and that its consumer has no room for yet.
+pub(super) struct Pending {
+    pub(super) chunk: Arc<Chunk>,
+    pub(super) at: u32,
+    pub(super) part: u32,
+    /// What it keeps in memory, with its chunk where it is the first to do so.
+    pub(super) bytes: usize,
 }
 
 pub(super) enum Source {
@@ -77,10 +90,18 @@ pub(super) struct Consumers {
     next: u32,
     /// Those that were sent something since the last grant.
     pub(super) touched: Vec<(u32, u32)>,
-    pub(super) browsers: usize,
+    /// Browsers that have something to show and room for it.
+    pub(super) browsing: VecDeque<u32>,
+    /// Whether they are to be called again already.
+    pub(super) called: bool,
     /// Those that were not sent all of the past, by their numbers.
     pub(super) replaying: Vec<u32>,
     pub(super) pulling: usize,
+    /// Deliveries that wait for acknowledgement, all consumers together.
+    pub(super) flying: usize,
+    /// What all that is pending keeps in memory.
+    pub(super) pending_bytes: usize,
+    weight: usize,
 }
 
 impl Consumer {
@@ -129,20 +150,23 @@ impl Consumer {
     /// Ends it. Deliveries up to the message of the number `last` were seen by the client; `None` where
     /// nobody knows.
     pub(super) fn end(&self, last: Option<u64>, port: &mut Port) {
+        let known = match last {
+            Some(last) => self.flights.seen(last),
+            None => self.flights.firsts(),
+        };
         for part in &self.parts {
             match &part.source {
                 Source::Queue(consumer, _) => {
+                    let known = known.get(&part.tag).copied();
                     match last {
-                        Some(last) => port.cancel(consumer, self.flights.seen(part.tag, last)),
+                        Some(_) => port.cancel(consumer, known.unwrap_or(0)),
                         None => {
                             // What was acknowledged last shows how far the client has come; what lies
                             // behind it may have been seen and need not have been.
-                            let first = self.flights.first_of(part.tag).unwrap_or(part.last);
-                            port.cancel_lost(consumer, first, part.last);
+                            port.cancel_lost(consumer, known.unwrap_or(part.last), part.last);
                         }
                     }
                     port.remove_own(&consumer.queue);
-                    port.discard_deliveries(SubTag(part.tag));
                 }
                 Source::Topics(patterns) => {
                     patterns.iter().for_each(|pattern| port.unsubscribe(pattern, SubTag(part.tag)));
@@ -156,7 +180,7 @@ impl Consumer {
 impl Consumers {
     /// How many there are, each part counted.
     pub(super) fn len(&self) -> usize {
-        self.list.len().max(self.of_part.len())
+        self.list.len().max(self.of_part.len()) + self.weight
     }
 
     /// A number that was never given out before; `None` once they are used up.
@@ -169,7 +193,7 @@ impl Consumers {
         for part in &consumer.parts {
             self.of_part.insert(part.tag, consumer.tag);
         }
-        self.browsers += usize::from(consumer.browser.is_some());
+        self.weight += consumer.weight;
         self.by_id.insert(key(&consumer.id), consumer.tag);
         self.list.insert(consumer.tag, consumer);
     }
@@ -178,6 +202,14 @@ impl Consumers {
         self.of_part.insert(part.tag, tag);
         if let Some(consumer) = self.list.get_mut(&tag) {
             consumer.parts.push(part);
+        }
+    }
+
+    /// Counts something more of a consumer.
+    pub(super) fn weigh(&mut self, tag: u32, more: usize) {
+        if let Some(consumer) = self.list.get_mut(&tag) {
+            consumer.weight += more;
+            self.weight += more;
         }
     }
 
@@ -203,7 +235,10 @@ impl Consumers {
         for part in &consumer.parts {
             self.of_part.remove(&part.tag);
         }
-        self.browsers -= usize::from(consumer.browser.is_some());
+        self.weight -= consumer.weight;
+        self.pulling -= consumer.pulls.len();
+        self.flying -= consumer.flights.len();
+        self.pending_bytes -= consumer.pending.iter().map(|pending| pending.bytes).sum::<usize>();
         self.by_id.remove(&key(&consumer.id));
         Some(consumer)
     }
@@ -220,10 +255,6 @@ impl Consumers {
         let mut tags: Vec<u32> = self.list.keys().copied().collect();
         tags.sort_unstable();
         tags
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Consumer> {
-        self.list.values_mut()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Consumer> {

@@ -58,7 +58,7 @@ impl Open {
     }
 
     pub(super) fn on_destination(&mut self, info: &DestinationInfo, port: &mut Port) -> Result<(), Stop> {
-        self.check_client()?;
+        self.check_connection(info.connection_id.as_ref())?;
         self.flush(port);
         let destination = info.destination.as_deref();
         let destination = destination.ok_or_else(|| Stop::fault(INVALID_DESTINATION, "no destination"))?;

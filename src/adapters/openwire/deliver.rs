@@ -5,14 +5,13 @@ use std::sync::Arc;
 use wharfmq_core::{Chunk, Delivery, MessageId, Run, SubTag};
 use wharfmq_openwire::{ConsumerId, Destination, MessageDispatch};
 
-use super::consumers::{Consumer, Source};
+use super::consumers::{Pending, Source};
 use super::flights::Flight;
 use super::message::{Known, Outgoing};
 use super::{OUT_HIGH, Open};
 use crate::broker::Port;
 
-/// Bytes of what nothing stores that wait for one consumer's acknowledgements; beyond it the connection
-/// waits.
+/// Bytes of what nothing stores that wait for acknowledgements; beyond it the connection waits.
 const PENDING_BYTES_MAX: usize = 16 << 20;
 
 static NO_NOTES: wharfmq_core::Notes = wharfmq_core::Notes(bytes::Bytes::new());
@@ -28,6 +27,7 @@ impl Open {
         let sequence = message.id.0 + 1;
         consumer.flights.push(Flight { sequence, part: part_tag, tag: delivery.tag, staged: 0 });
         consumers.pulling -= usize::from(consumer.pulls.pop_front().is_some());
+        consumers.flying += 1;
         let Some(part) = consumers.of_part_mut(part_tag).and_then(|consumer| consumer.part_mut(part_tag))
         else {
             return true;
@@ -69,6 +69,7 @@ impl Open {
             if port.out.len() >= OUT_HIGH {
                 return false;
             }
+            let pending_bytes = self.consumers.pending_bytes;
             match self.consumers.of_part_mut(part) {
                 None => {}
                 Some(consumer)
@@ -77,9 +78,8 @@ impl Open {
                     let tag = consumer.tag;
                     self.send_item(tag, part, chunk, at, port);
                 }
-                Some(consumer) if consumer.pending_bytes < PENDING_BYTES_MAX => {
-                    consumer.pending_bytes += bytes_of(chunk, at);
-                    consumer.pending.push_back((Arc::clone(chunk), at, part));
+                Some(_) if pending_bytes < PENDING_BYTES_MAX => {
+                    self.wait_for_room(part, chunk, at);
                 }
                 Some(_) => return false,
             }
@@ -88,15 +88,33 @@ impl Open {
         true
     }
 
+    /// Has a message wait until its consumer has room. It keeps its whole chunk in memory, which the next one
+    /// of the same chunk does as well.
+    fn wait_for_room(&mut self, part: u32, chunk: &Arc<Chunk>, at: u32) {
+        let Some(consumer) = self.consumers.of_part_mut(part) else { return };
+        let is_kept = consumer.pending.back().is_some_and(|last| Arc::ptr_eq(&last.chunk, chunk));
+        let bytes = size_of::<Pending>() + if is_kept { 0 } else { chunk.raw.len() };
+        consumer.pending.push_back(Pending { chunk: Arc::clone(chunk), at, part, bytes });
+        self.consumers.pending_bytes += bytes;
+    }
+
     /// Sends what waits for a consumer of topics, as far as it has room.
     pub(super) fn send_pending(&mut self, tag: u32, port: &mut Port) {
         if !self.replay(tag, port) {
             return;
         }
         while let Some(consumer) = self.consumers.get_mut(tag).filter(|consumer| consumer.room > 0) {
-            let Some((chunk, at, part)) = consumer.pending.pop_front() else { return };
-            consumer.pending_bytes -= bytes_of(&chunk, at);
-            self.send_item(tag, part, &chunk, at, port);
+            let Some(mut first) = consumer.pending.pop_front() else { return };
+            if let Some(next) =
+                consumer.pending.front_mut().filter(|next| Arc::ptr_eq(&next.chunk, &first.chunk))
+            {
+                // It is the one that keeps their chunk now.
+                let kept = first.bytes - size_of::<Pending>();
+                first.bytes -= kept;
+                next.bytes += kept;
+            }
+            self.consumers.pending_bytes -= first.bytes;
+            self.send_item(tag, first.part, &first.chunk, first.at, port);
         }
         // What waits in front of the connection may have room now.
         port.go_on();
@@ -147,6 +165,7 @@ impl Open {
         part.last += 1;
         let flight = Flight { sequence: outgoing.sequence, part: part_tag, tag: part.last, staged: 0 };
         consumer.flights.push(flight);
+        consumers.flying += 1;
         consumers.pulling -= usize::from(pulled);
         let destination = known.spell(outgoing.address);
         dispatch((encoder, known), id, Arc::clone(&destination), destination, outgoing, port);
@@ -156,18 +175,6 @@ impl Open {
     pub(super) fn send_nothing(&mut self, id: Arc<ConsumerId>, port: &mut Port) {
         self.send(&MessageDispatch { consumer_id: Some(id), ..Default::default() }, port);
     }
-}
-
-impl Consumer {
-    /// Forgets what waits for it.
-    pub(super) fn drop_pending(&mut self) {
-        self.pending.clear();
-        self.pending_bytes = 0;
-    }
-}
-
-fn bytes_of(chunk: &Chunk, at: u32) -> usize {
-    chunk.items.get(at as usize).map_or(0, |item| item.frame.len as usize + 64)
 }
 
 /// Appends one MessageDispatch.

@@ -34,9 +34,18 @@ pub(super) const ROLLED_BACK: &str = "javax.jms.TransactionRolledBackException";
 pub(super) const XA: &str = "javax.transaction.xa.XAException";
 pub(super) const NO_DESTINATION: &str = "org.apache.activemq.DestinationDoesNotExistException";
 
+/// Bytes of what an exception says; what comes behind them is left out.
+const TEXT_MAX: usize = 1_024;
+
 impl Fault {
     pub(super) fn new(class: &'static str, message: impl ToString) -> Self {
-        Self { class, message: message.to_string() }
+        let mut message = message.to_string();
+        if message.len() > TEXT_MAX {
+            // Names are in it that a client has chosen.
+            message.truncate(message.floor_char_boundary(TEXT_MAX));
+            message.push('…');
+        }
+        Self { class, message }
     }
 
     pub(super) fn throwable(&self) -> Throwable {

@@ -1,7 +1,8 @@
 //! Deliveries that wait for their acknowledgement, in the order in which they were sent.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
 /// One delivery.
@@ -93,9 +94,11 @@ impl Flights {
         staged.map(|flight| (flight.part, flight.tag))
     }
 
-    /// A transaction was carried out: takes out what it has acknowledged.
-    pub(super) fn commit(&mut self, transaction: u32) {
+    /// A transaction was carried out: takes out what it has acknowledged. Answers how much that was.
+    pub(super) fn commit(&mut self, transaction: u32) -> usize {
+        let before = self.list.len();
         self.list.retain(|flight| flight.staged != transaction);
+        before - self.list.len()
     }
 
     /// A transaction was rolled back. Answers how many deliveries are the client's again.
@@ -109,16 +112,24 @@ impl Flights {
     }
 
     /// The last delivery of each part up to a message, as the client has seen them: what was sent behind
-    /// it was not looked at.
-    pub(super) fn seen(&self, part: u32, last: u64) -> u64 {
+    /// it was not looked at. Of a part that is not there, none was.
+    pub(super) fn seen(&self, last: u64) -> HashMap<u32, u64, RandomState> {
         let end = self.list.iter().rposition(|flight| flight.sequence == last);
-        let seen = self.list.iter().take(end.map_or(0, |end| end + 1));
-        seen.filter(|flight| flight.part == part).map(|flight| flight.tag).max().unwrap_or(0)
+        let mut seen = HashMap::default();
+        for flight in self.list.iter().take(end.map_or(0, |end| end + 1)) {
+            let of_part = seen.entry(flight.part).or_insert(0);
+            *of_part = flight.tag.max(*of_part);
+        }
+        seen
     }
 
-    /// The first delivery of a part that is still open.
-    pub(super) fn first_of(&self, part: u32) -> Option<u64> {
-        self.list.iter().find(|flight| flight.part == part).map(|flight| flight.tag)
+    /// The first delivery of each part that is still open.
+    pub(super) fn firsts(&self) -> HashMap<u32, u64, RandomState> {
+        let mut firsts = HashMap::default();
+        for flight in &self.list {
+            firsts.entry(flight.part).or_insert(flight.tag);
+        }
+        firsts
     }
 }
 
@@ -170,7 +181,7 @@ mod tests {
         let range = flights.range(None, 2).unwrap();
         flights.stage(range, 8);
         flights.commit(8);
-        assert_eq!((flights.len(), flights.first_of(1)), (1, Some(4)));
+        assert_eq!((flights.len(), flights.firsts().get(&1)), (1, Some(&4)));
     }
 
     #[test]
@@ -183,6 +194,7 @@ mod tests {
     #[test]
     fn what_was_seen_of_a_part() {
         let flights = flights([5, 6, 7]);
-        assert_eq!((flights.seen(1, 6), flights.seen(2, 6), flights.seen(1, 9)), (2, 0, 0));
+        assert_eq!((flights.seen(6).get(&1), flights.seen(6).get(&2)), (Some(&2), None));
+        assert!(flights.seen(9).is_empty());
     }
 }

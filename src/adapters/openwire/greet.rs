@@ -10,6 +10,7 @@ use wharfmq_openwire::{
 };
 
 use super::message::Known;
+use super::producers::Producers;
 use super::{OUT_HIGH, Open, OpenWireOptions, OpenWireSession, Phase, violation};
 use crate::adapters::{Close, Progress};
 use crate::broker::Port;
@@ -46,12 +47,14 @@ impl OpenWireSession {
             return Err(violation(wharfmq_openwire::Error::Magic));
         };
         let theirs = Proposal::read(&info).map_err(violation)?;
-        let ours = proposal(&self.options);
+        let mut ours = proposal(&self.options);
+        // A cache that is too small would hang a writer of ActiveMQ's for good.
+        ours.cache &= !(1..i32::from(CACHE_SIZE_MIN)).contains(&theirs.cache_size);
         port.out.with(|out| Encoder::new(Format::default()).encode(&ours.write(), out));
         if theirs.size_prefix_disabled {
             tracing::debug!(addr = %port.peer().addr, "frames keep their size before them");
         }
-        let format = agreed(&ours, &theirs)?;
+        let format = negotiate(&ours, &theirs);
         let mut open =
             Box::new(Open::new(Arc::clone(&self.options), format, keep_alive(&ours, &theirs, port)));
         open.say_broker(port);
@@ -70,11 +73,13 @@ impl Open {
             client: None,
             proving: None,
             phase: Phase::Open,
-            producers: Default::default(),
+            producers: Producers::new(format.cache > 0),
             consumers: Default::default(),
             transactions: Default::default(),
             replies: Default::default(),
             acks: Default::default(),
+            effort: 0,
+            early: 0,
             held: None,
             raw: BytesMut::new(),
             cursor: 0,
@@ -153,18 +158,6 @@ fn proposal(options: &OpenWireOptions) -> Proposal {
         host: None,
         provider: [Some("WharfMQ".into()), Some(env!("CARGO_PKG_VERSION").into()), Some("Rust".into())],
     }
-}
-
-/// What both sides compute. A cache that is too small would hang a writer of ActiveMQ's for good.
-fn agreed(ours: &Proposal, theirs: &Proposal) -> Result<Format, Close> {
-    let format = negotiate(ours, theirs);
-    if (1..CACHE_SIZE_MIN).contains(&format.cache) {
-        return Err(Close::Refused(format!(
-            "CacheSize {} is too small: at least {CACHE_SIZE_MIN}, or CacheEnabled=false",
-            format.cache
-        )));
-    }
-    Ok(format)
 }
 
 fn keep_alive(ours: &Proposal, theirs: &Proposal, port: &Port) -> KeepAlive {

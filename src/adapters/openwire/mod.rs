@@ -40,7 +40,7 @@ use wharfmq_openwire::{
 use self::ack::Acks;
 pub use self::advisory::{OpenWireVoice, Roll};
 use self::connect::{Client, Proving};
-use self::consumers::Consumers;
+use self::consumers::{Consumers, FLYING_MAX};
 use self::fault::{Fault, RESOURCE, Stop};
 use self::greet::KeepAlive;
 use self::message::Known;
@@ -56,6 +56,12 @@ const OUT_HIGH: usize = 256 * 1024;
 const HEAD_MORE: usize = 192;
 /// Answers that may wait to be durable; beyond it reading pauses.
 const REPLIES_MAX: usize = 65_536;
+/// Bytes of all frames before the login. What comes then is refused and still has to be read, into the
+/// object cache too.
+const EARLY_MAX: usize = 256 << 10;
+/// Steps after which a round of input ends, so that no client holds up others: deliveries, queues and
+/// consumers that were looked at.
+const EFFORT_MAX: usize = 1 << 20;
 
 /// What the broker's configuration says of OpenWire.
 #[derive(Clone, Debug)]
@@ -110,6 +116,10 @@ struct Open {
     transactions: Transactions,
     replies: Replies,
     acks: Acks,
+    /// Steps of this round so far that a client can make many of with few bytes.
+    effort: usize,
+    /// Bytes of the frames before the login.
+    early: usize,
     /// A step of a transaction that waits, for what was sent before it or for the disk.
     held: Option<Box<TransactionInfo>>,
     /// Heads and bodies of what is staged.
@@ -194,6 +204,7 @@ impl Open {
 
     fn on_frames(&mut self, input: &mut BytesMut, port: &mut Port) -> Result<Progress, Close> {
         let mut handled = 0;
+        self.effort = 0;
         for _ in 0..ROUND_FRAMES {
             if self.proving.is_some() || !self.go_on(port)? {
                 return Ok(Progress::Wait);
@@ -208,6 +219,12 @@ impl Open {
             if input.len() < len {
                 return Ok(Progress::NeedInput);
             }
+            if self.client.is_none() {
+                self.early += len;
+                if self.early > EARLY_MAX {
+                    return Err(Close::Refused("too much was sent before ConnectionInfo".into()));
+                }
+            }
             let body = input.split_to(len).freeze().slice(4..);
             if self.raw.capacity() == 0 && matches!(body.first(), Some(23..=29)) {
                 self.raw.reserve(staged_bytes(body.len(), input.len()));
@@ -217,7 +234,7 @@ impl Open {
                 Err(close) => return Err(close),
             }
             handled += len;
-            if self.phase == Phase::Leaving || handled >= ROUND_BYTES {
+            if self.phase == Phase::Leaving || handled >= ROUND_BYTES || self.effort >= EFFORT_MAX {
                 break;
             }
         }
@@ -354,6 +371,7 @@ impl Open {
                 }
                 CoreEvent::Claimed => {
                     self.on_claimed(port)?;
+                    self.consumers.called = false;
                     self.browse_on(port);
                     true
                 }
@@ -378,6 +396,11 @@ impl Open {
         }
         self.grant_sent(port);
         self.has_sent(before, port);
+        if self.consumers.flying > FLYING_MAX {
+            let why = format!("a connection may leave {FLYING_MAX} messages unacknowledged");
+            self.say_fault(&Fault::new(RESOURCE, &why), None, port);
+            return Err(Close::Refused(why));
+        }
         Ok(())
     }
 

@@ -32,6 +32,10 @@ pub(super) fn elements(destination: &Destination) -> Result<SmallVec<[(Destinati
     if name.is_empty() {
         return Err(Stop::fault(INVALID_DESTINATION, "the destination has no name"));
     }
+    if name.contains('\0') {
+        // Clients of MQTT must not be sent one.
+        return Err(Stop::fault(INVALID_DESTINATION, "the name of the destination has a U+0000 in it"));
+    }
     if destination.kind.is_temporary() || !name.contains(',') {
         return Ok(std::iter::once((destination.kind, name.into_owned())).collect());
     }
@@ -44,6 +48,9 @@ pub(super) fn elements(destination: &Destination) -> Result<SmallVec<[(Destinati
         let found = SCHEMES.iter().find_map(|(scheme, kind)| Some((*kind, text.strip_prefix(scheme)?)));
         let (kind, name) = found.unwrap_or((destination.kind, text));
         list.push((kind, name.to_owned()));
+    }
+    if list.is_empty() {
+        return Err(Stop::fault(INVALID_DESTINATION, "the destination names nothing"));
     }
     Ok(list)
 }

@@ -36,6 +36,8 @@ pub(super) struct Producers {
     targets: Vec<Target>,
     /// The place in `targets` of the last one.
     last: usize,
+    /// Whether destinations come out of the object cache: then they keep no frames.
+    is_cached: bool,
 }
 
 struct Target {
@@ -52,7 +54,7 @@ impl Open {
             // The client is told now that its destination is none, not with its first message.
             self.producers.routes(destination, port)?;
         }
-        if self.producers.known.len() >= PRODUCERS_MAX {
+        if self.producers.known.len() >= PRODUCERS_MAX && self.producers.get(id).is_none() {
             return Err(Stop::fault(RESOURCE, format!("a connection may have {PRODUCERS_MAX} producers")));
         }
         let sent = self.client()?.sent_by(id, port);
@@ -71,6 +73,14 @@ impl Open {
 }
 
 impl Producers {
+    pub(super) fn new(is_cached: bool) -> Self {
+        Self { is_cached, ..Self::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     pub(super) fn get(&self, id: &ProducerId) -> Option<&Producer> {
         self.known.get(&key(id))
     }
@@ -117,11 +127,9 @@ impl Producers {
             // Begins anew, which needs no bookkeeping on the way.
             self.targets.clear();
         }
-        self.targets.push(Target {
-            destination: Arc::clone(destination),
-            generation: 0,
-            routes: Routes::new(),
-        });
+        let destination =
+            if self.is_cached { Arc::clone(destination) } else { Arc::new(destination.compact()) };
+        self.targets.push(Target { destination, generation: 0, routes: Routes::new() });
         self.targets.len() - 1
     }
 }

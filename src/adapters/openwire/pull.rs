@@ -6,10 +6,13 @@ use wharfmq_base::Millis;
 use wharfmq_openwire::MessagePull;
 
 use super::Open;
-use super::consumers::Source;
-use super::fault::Stop;
+use super::consumers::{Consumer, Source};
+use super::fault::{RESOURCE, Stop};
 use crate::broker::Port;
 
+/// Messages that the consumers of a connection may have asked for and not been sent. A client asks for one
+/// at a time.
+const PULLS_MAX: usize = 20_000;
 /// Does not wait.
 const AT_ONCE: i64 = -1;
 /// Milliseconds for which a message is waited for that is there and has to be read from the disk first.
@@ -21,8 +24,14 @@ impl Open {
         self.flush(port);
         let Some(id) = pull.consumer_id.as_deref() else { return Ok(()) };
         self.check_own(id.connection_id.as_ref())?;
+        let is_full = self.consumers.pulling >= PULLS_MAX;
         let Some(consumer) = self.consumers.by_id_mut(id) else { return Ok(()) };
+        if is_full {
+            let why = format!("a connection may wait for {PULLS_MAX} messages that it has asked for");
+            return Err(Stop::fault(RESOURCE, why));
+        }
         let tag = consumer.tag;
+        self.effort += 16 * consumer.parts.len();
         consumer.grant(1, port);
         let now = port.now.mono;
         let until = match pull.timeout {
@@ -37,8 +46,8 @@ impl Open {
         if until <= now {
             // What there is has been given out by now, and waits among the events.
             port.refresh(true);
-            let _sent = self.on_events(port);
-            self.end_pulls(port);
+            self.on_events(port).map_err(Stop::Close)?;
+            self.end_pulls_of(tag, port);
         }
         Ok(())
     }
@@ -61,24 +70,33 @@ impl Open {
             return;
         }
         let now = port.now.mono;
-        let mut ended = Vec::new();
-        for consumer in self.consumers.iter_mut() {
-            let before = consumer.pulls.len();
-            consumer.pulls.retain(|until| *until > now);
-            let over = before - consumer.pulls.len();
-            if over > 0 {
-                consumer.withdraw(over as u32, port);
-                ended.extend(std::iter::repeat_n(Arc::clone(&consumer.id), over));
-            }
+        let is_over = |consumer: &&Consumer| consumer.pulls.iter().any(|until| *until <= now);
+        let over: Vec<u32> = self.consumers.iter().filter(is_over).map(|consumer| consumer.tag).collect();
+        for tag in over {
+            self.end_pulls_of(tag, port);
         }
-        self.consumers.pulling -= ended.len();
-        for id in ended {
-            self.send_nothing(id, port);
+    }
+
+    /// The same of one consumer.
+    fn end_pulls_of(&mut self, tag: u32, port: &mut Port) {
+        let Some(consumer) = self.consumers.get_mut(tag) else { return };
+        let before = consumer.pulls.len();
+        let now = port.now.mono;
+        consumer.pulls.retain(|until| *until > now);
+        let over = before - consumer.pulls.len();
+        if over == 0 {
+            return;
+        }
+        consumer.withdraw(over as u32, port);
+        let id = Arc::clone(&consumer.id);
+        self.consumers.pulling -= over;
+        for _ in 0..over {
+            self.send_nothing(Arc::clone(&id), port);
         }
     }
 }
 
-impl super::consumers::Consumer {
+impl Consumer {
     /// Whether one of its queues has something that may come.
     fn may_come(&self) -> bool {
         self.parts.iter().any(|part| match &part.source {

@@ -1,5 +1,8 @@
 //! RemoveInfo: the end of consumers, producers, sessions and of the connection.
 
+use std::collections::HashSet;
+
+use foldhash::fast::RandomState;
 use wharfmq_openwire::{RemoveInfo, Structure};
 
 use super::fault::Stop;
@@ -24,7 +27,7 @@ impl Open {
             Structure::ConsumerId(id) => {
                 self.check_own(id.connection_id.as_ref())?;
                 if let Some(tag) = self.consumers.of_id(id) {
-                    self.end_consumer(tag, last, port);
+                    self.end_consumers(vec![tag], last, port);
                 }
             }
             Structure::ProducerId(id) => {
@@ -33,14 +36,13 @@ impl Open {
             }
             Structure::SessionId(id) => {
                 self.check_own(id.connection_id.as_ref())?;
-                for tag in self.consumers.of_session(id.value) {
-                    self.end_consumer(tag, last, port);
-                }
+                self.effort += self.consumers.len() + self.producers.len();
+                self.end_consumers(self.consumers.of_session(id.value), last, port);
                 self.producers.remove_session(id.value, port);
             }
             Structure::ConnectionId(id) => {
                 self.check_own(id.value.as_ref())?;
-                self.end_all(last, port);
+                self.end_consumers(self.consumers.tags(), last, port);
                 self.client()?.end(port);
                 self.phase = Phase::Leaving;
                 return Ok(Some(Reply::Last(info.command_id)).filter(|_| info.response_required));
@@ -50,28 +52,28 @@ impl Open {
         Ok(reply)
     }
 
-    pub(super) fn end_consumer(&mut self, tag: u32, last: Option<u64>, port: &mut Port) {
-        let Some(mut consumer) = self.consumers.remove(tag) else { return };
-        self.consumers.pulling -= consumer.pulls.len();
-        consumer.drop_pending();
-        consumer.end(last, port);
-        for part in &consumer.parts {
-            self.options.roll.remove_consumer(port.conn(), wharfmq_core::SubTag(part.tag));
+    /// Ends consumers: the latest first, so that each queue has its messages back in their order.
+    pub(super) fn end_consumers(&mut self, tags: Vec<u32>, last: Option<u64>, port: &mut Port) {
+        let mut parts: HashSet<u32, RandomState> = HashSet::default();
+        for tag in tags.into_iter().rev() {
+            let Some(consumer) = self.consumers.remove(tag) else { continue };
+            self.effort += consumer.flights.len() + 16 * consumer.parts.len();
+            consumer.end(last, port);
+            parts.extend(consumer.parts.iter().map(|part| part.tag));
+            for part in &consumer.parts {
+                self.options.roll.remove_consumer(port.conn(), wharfmq_core::SubTag(part.tag));
+            }
         }
-    }
-
-    /// Ends all consumers: the latest first, so that each queue has its messages back in their order.
-    fn end_all(&mut self, last: Option<u64>, port: &mut Port) {
-        for tag in self.consumers.tags().into_iter().rev() {
-            self.end_consumer(tag, last, port);
-        }
+        self.effort += port.events.len();
+        // Once for all of them: it looks at each event.
+        port.discard_deliveries(|sub| parts.contains(&sub.0));
     }
 
     /// A consumer's queue was deleted: the client is told, as ActiveMQ tells it.
     pub(super) fn on_revoked(&mut self, sub: wharfmq_core::SubTag, port: &mut Port) {
         let Some(tag) = self.consumers.of_part_mut(sub.0).map(|consumer| consumer.tag) else { return };
         let id = self.consumers.get_mut(tag).map(|consumer| Box::new((*consumer.id).clone()));
-        self.end_consumer(tag, Some(0), port);
+        self.end_consumers(vec![tag], Some(0), port);
         let control =
             wharfmq_openwire::ConsumerControl { consumer_id: id, close: true, ..Default::default() };
         self.send(&control, port);
@@ -79,7 +81,7 @@ impl Open {
 
     pub(super) fn on_closed(&mut self, _how: &Closed, port: &mut Port) {
         self.flush(port);
-        self.end_all(None, port);
+        self.end_consumers(self.consumers.tags(), None, port);
     }
 }
 

@@ -164,7 +164,7 @@ impl Sender {
         }
         let size =
             content.map_or(0, Bytes::len) + message.marshalled_properties.as_ref().map_or(0, Bytes::len);
-        self.window.then(|| Reply::Ack(Box::new((*self.id).clone()), (WINDOW_SHARE + size) as i32))
+        self.window.then(|| Reply::Ack(Box::new(self.id.compact()), (WINDOW_SHARE + size) as i32))
     }
 }
 

@@ -1,1 +1,4 @@
 //! OpenWire in process.
+
+mod hostile;
+mod kit;

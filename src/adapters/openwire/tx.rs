@@ -100,7 +100,7 @@ impl Transactions {
     }
 
     pub(super) fn add(&mut self, id: &TransactionId, number: u32, name: ByteString) {
-        self.list.push(Transaction { id: id.clone(), number, name, touched: Vec::new() });
+        self.list.push(Transaction { id: id.compact(), number, name, touched: Vec::new() });
     }
 
     pub(super) fn put(&mut self, transaction: Transaction) {
@@ -126,7 +126,7 @@ impl Open {
         info: &TransactionInfo,
         port: &mut Port,
     ) -> Result<Option<Reply>, Stop> {
-        self.check_client()?;
+        self.check_connection(info.connection_id.as_ref())?;
         // What was sent before takes effect before.
         self.flush(port);
         let (command, wants) = (info.command_id, info.response_required);
@@ -273,7 +273,8 @@ impl Open {
         let Some(transaction) = transaction else { return };
         for tag in &transaction.touched {
             if let Some(consumer) = self.consumers.get_mut(*tag) {
-                consumer.flights.commit(transaction.number);
+                self.effort += consumer.flights.len();
+                self.consumers.flying -= consumer.flights.commit(transaction.number);
             }
         }
     }
@@ -284,6 +285,7 @@ impl Open {
         let Some(transaction) = transaction else { return };
         for tag in &transaction.touched {
             if let Some(consumer) = self.consumers.get_mut(*tag) {
+                self.effort += consumer.flights.len();
                 let count = consumer.flights.roll_back(transaction.number);
                 consumer.debt = consumer.debt.saturating_add(count);
             }
