@@ -3,6 +3,7 @@
 
 mod memory;
 mod mqtt;
+mod openwire;
 mod slow;
 mod stomp;
 
