@@ -40,3 +40,13 @@ fn names_and_filters() {
 fn sessions() {
     replay("mqtt_session", targets::session);
 }
+
+#[test]
+fn openwire_frames() {
+    replay("openwire_decode", targets::openwire_decode);
+}
+
+#[test]
+fn openwire_sessions() {
+    replay("openwire_session", targets::openwire_session);
+}
