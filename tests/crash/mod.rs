@@ -10,6 +10,7 @@ mod dead;
 mod dedup;
 mod devices;
 mod groups;
+mod jms;
 mod later;
 mod ledger;
 mod mqtt;

@@ -32,6 +32,8 @@ topics! {
     acks "Acks"
     transactions "Transactions"
     redelivery "Redelivery"
+    branches "Branches"
+    returning "Returning"
     options "Options"
     differences "Differences"
     advisories "Advisories"
