@@ -49,6 +49,12 @@ topics! {
     wildcards "Wildcards"
     virtual_topics "VirtualTopics"
     scheduled "Scheduled"
+    no_local "NoLocal"
+    priority "Priority"
+    expiry "Expiry"
+    history "History"
+    control "Control"
+    failover "Failover"
 }
 
 /// Runs a class of cases, or one case, against a broker of its own.

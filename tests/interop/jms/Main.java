@@ -15,7 +15,8 @@ final class Main {
         Queues.class, Topics.class, Acks.class, Transactions.class, Redelivery.class, Options.class, Differences.class,
         Branches.class, Returning.class, Advisories.class,
         Durable.class, Temporary.class, Browsers.class, Pull.class, Selectors.class,
-        Groups.class, Exclusive.class, Composite.class, Wildcards.class, VirtualTopics.class, Scheduled.class);
+        Groups.class, Exclusive.class, Composite.class, Wildcards.class, VirtualTopics.class, Scheduled.class,
+        NoLocal.class, Priority.class, Expiry.class, History.class, Control.class, Failover.class);
 
     /** How long one case may take; far more than any needs. */
     static final long CASE_SECONDS = 50;
