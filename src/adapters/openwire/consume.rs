@@ -6,7 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use smallvec::SmallVec;
 use wharfmq_core::record::Class;
-use wharfmq_core::{ConsumeSpec, Credit, CreditPool, Filter, Kind, Pattern, QueueCell, SubTag};
+use wharfmq_core::{ConsumeSpec, Credit, CreditPool, Filter, Kind, Pattern, QueueCell, SubTag, Typing};
 use wharfmq_openwire::{ConsumerInfo, RemoveSubscriptionInfo};
 
 use super::advisory::told;
@@ -310,7 +310,7 @@ impl Open {
 
 fn filter_of(info: &ConsumerInfo, port: &Port) -> Result<Option<Arc<Filter>>, Stop> {
     let Some(selector) = &info.selector else { return Ok(None) };
-    port.filter(&selector.decode()).map_err(|error| Stop::fault(INVALID_SELECTOR, error))
+    port.filter(&selector.decode(), Typing::Strict).map_err(|error| Stop::fault(INVALID_SELECTOR, error))
 }
 
 /// The queue of this name, made where there is none; a temporary one is there.

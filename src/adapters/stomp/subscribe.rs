@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{
-    Address, ConsumeSpec, Credit, CreditPool, Filter, Kind, MessageId, Pattern, QueueCell, SubTag,
+    Address, ConsumeSpec, Credit, CreditPool, Filter, Kind, MessageId, Pattern, QueueCell, SubTag, Typing,
 };
 use wharfmq_stomp::{AckMode, Command, Encoder, Frame, Version};
 
@@ -78,7 +78,7 @@ impl Open {
         let elements = Elements::read(&destination)?;
         asked.take_options(elements.options)?;
         if let Some(selector) = asked.selector.as_deref() {
-            asked.filter = port.filter(selector).map_err(Stop::Fault)?;
+            asked.filter = port.filter(selector, Typing::Loose).map_err(Stop::Fault)?;
         }
         let as_entries = asked.transformation.as_deref().map_or(Ok(false), transformation::wants_entries)?;
         if self.subs.tag_of(&key).is_some() {

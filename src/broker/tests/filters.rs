@@ -14,7 +14,7 @@ const URGENT: How = How { priority: 9, ..SAFE };
 const URGENT_FAST: How = How { priority: 9, ..FAST };
 
 fn filter(client: &Client, text: &str) -> Option<Arc<Filter>> {
-    client.port.filter(text).unwrap()
+    client.port.filter(text, Typing::Loose).unwrap()
 }
 
 fn bind_to(client: &mut Client, cell: &Arc<QueueCell>, to: &str, selector: &str) {
@@ -43,8 +43,14 @@ fn a_client_learns_what_is_wrong_with_its_selector() {
     let plain = filter(&client, "x > 5");
     assert_eq!(plain.as_ref().map(|filter| filter.selector().typing()), Some(Typing::Loose));
     assert_eq!(filter(&client, " convert_string_expressions:x > 5"), plain);
-    assert!(!client.port.filter("x >").unwrap_err().is_empty());
-    assert!(client.port.filter("hyphenated_props:a-b = 'x'").unwrap_err().contains("double quotes"));
+    assert!(!client.port.filter("x >", Typing::Loose).unwrap_err().is_empty());
+    assert!(
+        client
+            .port
+            .filter("hyphenated_props:a-b = 'x'", Typing::Loose)
+            .unwrap_err()
+            .contains("double quotes")
+    );
     let long = format!("x = '{}'", "y".repeat(64 << 10));
     assert!(client.port.filter(&long).is_err());
 }
