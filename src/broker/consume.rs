@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::record::Class;
 use wharfmq_core::{
@@ -112,6 +113,17 @@ impl Port {
         });
         self.has_appended(lsn);
         found
+    }
+
+    /// Sends deliveries to the dead letters, which say `why` in the consumer's words.
+    pub fn refuse(&mut self, consumer: &Consumer, tags: Tags, why: ByteString) {
+        let wall = self.now.wall;
+        let (_, lsn) = self.broker.run(&consumer.queue, |queue, fx| {
+            fx.why = Some(why);
+            queue.settle(consumer.key, tags, Outcome::Reject, wall, fx);
+            fx.why = None;
+        });
+        self.has_appended(lsn);
     }
 
     /// Lets a consumer hold deliveries for so many milliseconds from now, instead of settling them. Answers

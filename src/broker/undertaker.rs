@@ -283,7 +283,7 @@ fn dead_letter(
     let original = message.address.to_string();
     let cause = match dead.reason {
         DeadReason::MaxDeliveries => format!("delivered {deliveries} times without an acknowledgement"),
-        DeadReason::Rejected => "refused by its consumer".to_owned(),
+        DeadReason::Rejected => dead.why.as_deref().unwrap_or("refused by its consumer").to_owned(),
         DeadReason::Expired => "expired".to_owned(),
         DeadReason::Overflow => format!("{} was full", from.name),
     };

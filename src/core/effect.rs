@@ -28,6 +28,8 @@ pub struct Dead {
     pub reason: DeadReason,
     /// The consumer that failed it or refused it, if one did.
     pub by: Option<ByteString>,
+    /// What that consumer said of it, if it did.
+    pub why: Option<ByteString>,
 }
 
 /// References to stored records that are gone.
@@ -54,6 +56,8 @@ pub struct Effects {
     pub dead: Vec<Dead>,
     /// Records to read back, for `loaded`.
     pub load: Vec<(Order, Location)>,
+    /// What a consumer says of the messages that it refuses, while it does.
+    pub why: Option<ByteString>,
     /// Whether somebody wants to know what is dropped.
     pub watched: bool,
     /// What was dropped meanwhile, and why.

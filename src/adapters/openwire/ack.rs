@@ -1,14 +1,15 @@
 //! MessageAck: ranges of a consumer's deliveries, in the order in which they were sent.
 
+use bytestring::ByteString;
 use wharfmq_base::Millis;
 use wharfmq_core::{Credit, Outcome, Tags};
-use wharfmq_openwire::{MessageAck, MessageId};
+use wharfmq_openwire::{MessageAck, MessageId, Throwable};
 
-use super::Open;
 use super::consumers::{Consumer, Source};
 use super::fault::Stop;
 use super::flights::{Flight, runs};
 use super::replies::Reply;
+use super::{Open, text};
 use crate::broker::Port;
 
 /// What an acknowledgement says, by its number.
@@ -23,6 +24,9 @@ const TYPES: std::ops::RangeInclusive<i8> = DELIVERED..=EXPIRED;
 /// A message that its client takes for expired is looked at again after so many milliseconds: by then it
 /// is so by the broker's clock as well, or the client's is wrong.
 const EXPIRY_PAUSE: Millis = Millis(1_000);
+
+/// Bytes of what a client says of a message that it refuses; more is cut off.
+const CAUSE_MAX: usize = 4_096;
 
 impl Open {
     pub(super) fn on_ack(&mut self, ack: MessageAck, port: &mut Port) -> Result<Option<Reply>, Stop> {
@@ -85,8 +89,16 @@ impl Open {
                     self.consumers.flying -= taken.len();
                     let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(reply) };
                     let room = consumer.paid(taken.len() as u32);
-                    consumer.room = consumer.room.saturating_add(room);
-                    self.acks.add(tag, &taken, room, outcome(kind));
+                    match ack.poison_cause.as_deref().filter(|_| kind == POISON) {
+                        Some(cause) => {
+                            consumer.grant(room, port);
+                            self.refuse(tag, &taken, cause, port);
+                        }
+                        None => {
+                            consumer.room = consumer.room.saturating_add(room);
+                            self.acks.add(tag, &taken, room, outcome(kind));
+                        }
+                    }
                 }
             }
         }
@@ -95,6 +107,24 @@ impl Open {
             self.send_pending(tag, port);
         }
         Ok(reply)
+    }
+
+    /// Sends deliveries to the dead letters, with what their client says of them.
+    fn refuse(&mut self, tag: u32, taken: &[Flight], cause: &Throwable, port: &mut Port) {
+        self.settle_acked(port);
+        let mut why = text(cause.class.as_ref()).into_owned();
+        if let Some(message) = &cause.message {
+            why.push_str(": ");
+            why.push_str(&message.decode());
+        }
+        why.truncate(why.floor_char_boundary(CAUSE_MAX));
+        let why = ByteString::from(why);
+        let Some(consumer) = self.consumers.get_mut(tag) else { return };
+        for (part, first, last) in runs(taken) {
+            if let Some(Source::Queue(held, _)) = consumer.part_mut(part).map(|part| &part.source) {
+                port.refuse(&held.clone(), Tags::Range(first, last), why.clone());
+            }
+        }
     }
 
     /// Settles what was acknowledged since the last call.

@@ -102,6 +102,7 @@ impl Open {
             durable: None,
             room: prefetch,
             pending: Default::default(),
+            pending_max: u32::try_from(info.maximum_pending_message_limit).unwrap_or(0),
             weight: 0,
             replay: None,
             pulls: Default::default(),

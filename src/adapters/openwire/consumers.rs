@@ -45,6 +45,8 @@ pub(super) struct Consumer {
     /// Of what nothing stores: how many more the client has room for, and what waits for that.
     pub(super) room: u32,
     pub(super) pending: VecDeque<Pending>,
+    /// How many may wait: beyond it the oldest is dropped. 0 where nothing but memory is the limit.
+    pub(super) pending_max: u32,
     /// What a retroactive consumer knows of the past, until nothing of that can come again.
     pub(super) replay: Option<Box<Replay>>,
     /// What counts beside its parts: patterns of topics, and queues that are to be browsed.
@@ -215,6 +217,21 @@ impl Consumers {
 
     pub(super) fn get_mut(&mut self, tag: u32) -> Option<&mut Consumer> {
         self.list.get_mut(&tag)
+    }
+
+    /// Takes the first of what waits for a consumer's room.
+    pub(super) fn next_pending(&mut self, tag: u32) -> Option<Pending> {
+        let consumer = self.list.get_mut(&tag)?;
+        let mut first = consumer.pending.pop_front()?;
+        if let Some(next) = consumer.pending.front_mut().filter(|next| Arc::ptr_eq(&next.chunk, &first.chunk))
+        {
+            // It is the one that keeps their chunk now.
+            let kept = first.bytes - size_of::<Pending>();
+            first.bytes -= kept;
+            next.bytes += kept;
+        }
+        self.pending_bytes -= first.bytes;
+        Some(first)
     }
 
     /// The consumer that a part belongs to.

@@ -5,7 +5,7 @@ use wharfmq_openwire::{ConnectionControl, ConsumerControl, DestinationInfo, Shut
 
 use super::fault::{INVALID_DESTINATION, Stop};
 use super::{Open, names};
-use crate::broker::Port;
+use crate::broker::{Port, Refused};
 
 /// What a DestinationInfo does, by its number.
 const ADD: i8 = 0;
@@ -77,8 +77,11 @@ impl Open {
                 }
             }
             (REMOVE, true) => {
-                let [address] = &names::addresses(destination, port)?[..] else { return Ok(()) };
-                port.delete_temporary(address)?;
+                match port.delete_temporary(&names::temporary(*kind, name)?) {
+                    // It may have gone with the queue or topic of the same name, or be removed twice.
+                    Ok(()) | Err(Refused::Gone(_)) => {}
+                    Err(refused) => return Err(refused.into()),
+                }
             }
             (REMOVE, false) => {
                 let name = bytestring::ByteString::from(name.as_str());

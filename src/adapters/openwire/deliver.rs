@@ -9,7 +9,7 @@ use super::consumers::{Pending, Source};
 use super::flights::Flight;
 use super::message::{Known, Outgoing};
 use super::{OUT_HIGH, Open};
-use crate::broker::Port;
+use crate::broker::{Cause, Port};
 
 /// Bytes of what nothing stores that wait for acknowledgements; beyond it the connection waits.
 const PENDING_BYTES_MAX: usize = 16 << 20;
@@ -79,7 +79,7 @@ impl Open {
                     self.send_item(tag, part, chunk, at, port);
                 }
                 Some(_) if pending_bytes < PENDING_BYTES_MAX => {
-                    self.wait_for_room(part, chunk, at);
+                    self.wait_for_room(part, chunk, at, port);
                 }
                 Some(_) => return false,
             }
@@ -90,12 +90,17 @@ impl Open {
 
     /// Has a message wait until its consumer has room. It keeps its whole chunk in memory, which the next one
     /// of the same chunk does as well.
-    fn wait_for_room(&mut self, part: u32, chunk: &Arc<Chunk>, at: u32) {
+    fn wait_for_room(&mut self, part: u32, chunk: &Arc<Chunk>, at: u32, port: &Port) {
         let Some(consumer) = self.consumers.of_part_mut(part) else { return };
         let is_kept = consumer.pending.back().is_some_and(|last| Arc::ptr_eq(&last.chunk, chunk));
         let bytes = size_of::<Pending>() + if is_kept { 0 } else { chunk.raw.len() };
         consumer.pending.push_back(Pending { chunk: Arc::clone(chunk), at, part, bytes });
+        let is_too_many = consumer.pending_max > 0 && consumer.pending.len() > consumer.pending_max as usize;
+        let tag = consumer.tag;
         self.consumers.pending_bytes += bytes;
+        if is_too_many && self.consumers.next_pending(tag).is_some() {
+            port.count(Cause::SubscriptionFull);
+        }
     }
 
     /// Sends what waits for a consumer of topics, as far as it has room.
@@ -103,17 +108,8 @@ impl Open {
         if !self.replay(tag, port) {
             return;
         }
-        while let Some(consumer) = self.consumers.get_mut(tag).filter(|consumer| consumer.room > 0) {
-            let Some(mut first) = consumer.pending.pop_front() else { return };
-            if let Some(next) =
-                consumer.pending.front_mut().filter(|next| Arc::ptr_eq(&next.chunk, &first.chunk))
-            {
-                // It is the one that keeps their chunk now.
-                let kept = first.bytes - size_of::<Pending>();
-                first.bytes -= kept;
-                next.bytes += kept;
-            }
-            self.consumers.pending_bytes -= first.bytes;
+        while self.consumers.get_mut(tag).is_some_and(|consumer| consumer.room > 0) {
+            let Some(first) = self.consumers.next_pending(tag) else { return };
             self.send_item(tag, first.part, &first.chunk, first.at, port);
         }
         // What waits in front of the connection may have room now.
@@ -126,8 +122,11 @@ impl Open {
         };
         let Some(address) = chunk.addresses.get(usize::from(item.address)) else { return };
         let id = chunk.first_id + u64::from(at);
-        if item.expires <= port.now.wall || consumer.knows(id, chunk.received) {
+        if consumer.knows(id, chunk.received) {
             return;
+        }
+        if item.expires <= port.now.wall {
+            return port.count(Cause::ExpiredOnTheWay);
         }
         let outgoing = Outgoing {
             sequence: id + 1,

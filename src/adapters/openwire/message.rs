@@ -92,6 +92,7 @@ impl<'a> Outgoing<'a> {
             id.producer_sequence_id = self.sequence as i64;
         }
         message.redelivery_counter = self.deliveries.into();
+        let (expiration, persistent) = (message.expiration, message.persistent);
         message.persistent = self.qos.is_persistent();
         message.priority = self.priority as i8;
         message.expiration = if self.expires == Millis::NEVER { 0 } else { self.expires.0 as i64 };
@@ -101,7 +102,9 @@ impl<'a> Outgoing<'a> {
             message.original_destination = Some(sent_to);
         }
         message.destination = Some(destination);
-        self.add_notes(&mut message);
+        if !self.notes.0.is_empty() || self.retained {
+            self.add_notes((expiration, persistent), &mut message);
+        }
         message
     }
 
@@ -129,30 +132,46 @@ impl<'a> Outgoing<'a> {
         message
     }
 
-    /// What the broker says of a message beside what its sender has said.
-    fn add_notes(&self, message: &mut Message) {
-        let mut added: Vec<(&str, &str)> = Vec::new();
+    /// What the broker says of a message beside what its sender has said. `sent`: when it was to expire and
+    /// whether it was persistent, which are no longer so of a dead letter.
+    fn add_notes(&self, sent: (i64, bool), message: &mut Message) {
+        let mut added: Vec<(&str, Added<'_>)> = Vec::new();
         for (name, value) in self.notes.iter() {
             match Kind::split(value).filter(|_| name == note::ORIGINAL_DESTINATION) {
                 Some((kind, name)) => {
                     let address = Address { kind, name: name.into() };
                     message.original_destination = Some(Arc::new(names::destination_of(&address)));
                 }
-                None => added.push((name, value)),
+                None => added.push((name, Added::Text(value))),
             }
         }
         if self.retained {
-            added.push(("ActiveMQ.Retained", "true"));
+            added.push(("ActiveMQ.Retained", Added::Text("true")));
+        }
+        if self.notes.get(note::CAUSE).is_some() && self.tag == OPENWIRE {
+            let (expiration, persistent) = sent;
+            if expiration > 0 && message.expiration == 0 {
+                added.push(("originalExpiration", Added::Long(expiration)));
+            }
+            if !persistent && message.persistent {
+                added.push(("originalDeliveryMode", Added::Text("NON_PERSISTENT")));
+            }
         }
         if !added.is_empty() {
             message.marshalled_properties =
-                Some(with_texts(message.marshalled_properties.as_deref().unwrap_or_default(), &added));
+                Some(with_more(message.marshalled_properties.as_deref().unwrap_or_default(), &added));
         }
     }
 }
 
-/// A primitive map with more texts in it. Of a name that is there twice the later one counts.
-fn with_texts(properties: &[u8], added: &[(&str, &str)]) -> Bytes {
+/// A property that the broker adds.
+enum Added<'a> {
+    Text(&'a str),
+    Long(i64),
+}
+
+/// A primitive map with more properties in it. Of a name that is there twice the later one counts.
+fn with_more(properties: &[u8], added: &[(&str, Added<'_>)]) -> Bytes {
     let (count, rest) = match properties.split_first_chunk::<4>() {
         Some((count, rest)) => (i32::from_be_bytes(*count).max(0), rest),
         None => (0, properties),
@@ -162,14 +181,24 @@ fn with_texts(properties: &[u8], added: &[(&str, &str)]) -> Bytes {
     out.put_slice(rest);
     for (name, value) in added {
         put_text(&mut out, name);
-        out.put_u8(TEXT);
-        put_text(&mut out, value);
+        match value {
+            Added::Text(value) => {
+                out.put_u8(TEXT);
+                put_text(&mut out, value);
+            }
+            Added::Long(value) => {
+                out.put_u8(LONG);
+                out.put_i64(*value);
+            }
+        }
     }
     out.freeze()
 }
 
 /// The type of a text of up to 65,535 bytes among properties.
 const TEXT: u8 = 9;
+/// The type of a long.
+const LONG: u8 = 6;
 
 fn put_text(out: &mut BytesMut, text: &str) {
     let text = wharfmq_openwire::Text::from(text);

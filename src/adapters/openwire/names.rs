@@ -11,6 +11,11 @@ use wharfmq_openwire::{Destination, DestinationKind};
 
 use super::fault::{INVALID_DESTINATION, Stop};
 use crate::adapters::destination::OpenWireName;
+/// The address of a temporary destination, which need not be there.
+pub(super) fn temporary(kind: DestinationKind, name: &str) -> Result<Address, Stop> {
+    Ok(name_of(kind, name).address()?)
+}
+
 /// A destination as clients know it.
 pub(super) use crate::adapters::destination::openwire as destination_of;
 use crate::broker::{Port, is_temporary};

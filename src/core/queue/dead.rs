@@ -147,7 +147,10 @@ impl Queue {
         };
         match target {
             DeadLetter::Drop => self.ledger.finish(&entry, Fate::Dropped(reason), fx),
-            DeadLetter::To(_) | DeadLetter::Around(..) => self.dying.insert(Dead { entry, reason, by }, fx),
+            DeadLetter::To(_) | DeadLetter::Around(..) => {
+                let why = fx.why.clone().filter(|_| reason == DeadReason::Rejected);
+                self.dying.insert(Dead { entry, reason, by, why }, fx);
+            }
         }
     }
 }

@@ -70,6 +70,20 @@ final class Control extends Kit {
     }
 
     @Case
+    void pendingMessagesAreLimited() throws Exception {
+        // What a slow consumer of a topic has no room for waits; of too many the oldest are dropped.
+        Session session = session(Session.AUTO_ACKNOWLEDGE);
+        String topic = name("limited");
+        MessageConsumer slow = session.createConsumer(
+            session.createTopic(topic + "?consumer.prefetchSize=1&consumer.maximumPendingMessageLimit=5"));
+        MessageConsumer quick = session.createConsumer(session.createTopic(topic));
+        sendOnce(session.createTopic(topic), numbered("m", 20));
+        expect(quick, numbered("m", 20));
+        expect(slow, "m0", "m15", "m16", "m17", "m18", "m19");
+        nothing(slow);
+    }
+
+    @Case
     void queueIsDestroyed() throws Exception {
         ActiveMQConnection connection = connect();
         Session session = session(connection, Session.AUTO_ACKNOWLEDGE);
