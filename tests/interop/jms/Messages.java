@@ -1,5 +1,6 @@
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Enumeration;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -98,8 +99,10 @@ final class Messages extends Kit {
             parts.add(digits.toString());
         } else if (message instanceof MapMessage) {
             Map<String, String> entries = new TreeMap<>();
-            for (Object name : java.util.Collections.list(((MapMessage) message).getMapNames())) {
-                entries.put((String) name, typed(((MapMessage) message).getObject((String) name)));
+            MapMessage map = (MapMessage) message;
+            for (Enumeration<?> names = map.getMapNames(); names.hasMoreElements();) {
+                String name = (String) names.nextElement();
+                entries.put(name, typed(map.getObject(name)));
             }
             parts.add("map " + entries);
         } else if (message instanceof StreamMessage) {
