@@ -11,6 +11,7 @@ use super::client::{Client, proposal, queue};
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) const JMS: &str = "javax.jms.JMSException";
+pub(super) const XA: &str = "javax.transaction.xa.XAException";
 pub(super) const INVALID_CLIENT: &str = "javax.jms.InvalidClientIDException";
 pub(super) const INVALID_DESTINATION: &str = "javax.jms.InvalidDestinationException";
 pub(super) const INVALID_SELECTOR: &str = "javax.jms.InvalidSelectorException";

@@ -5,14 +5,18 @@ use wharfmq_openwire::{
     TransactionId, XATransactionId,
 };
 
-use super::case::{Corpus, End, INVALID_DESTINATION, INVALID_SELECTOR, JMS};
+use super::case::{Corpus, End, INVALID_DESTINATION, INVALID_SELECTOR, JMS, XA};
 use super::client::{queue, topic};
 use super::greetings::exploit;
 
 pub(super) fn add(corpus: &mut Corpus) {
     selectors(corpus);
     infos(corpus);
+    changed(corpus);
+    prefetches(corpus);
     acks(corpus);
+    changed_acks(corpus);
+    acks_of_everything(corpus);
     browsers(corpus);
 }
 
@@ -57,7 +61,12 @@ fn infos(corpus: &mut Corpus) {
             end,
         );
     }
-    let refused: [(&str, fn(&mut ConsumerInfo), End); 4] = [
+}
+
+type Change = fn(&mut ConsumerInfo);
+
+fn refused() -> [(&'static str, Change, End); 4] {
+    [
         ("without a destination", |info| info.destination = None, End::Fault(INVALID_DESTINATION)),
         (
             "durable, of a queue",
@@ -80,8 +89,11 @@ fn infos(corpus: &mut Corpus) {
             },
             End::Fault(INVALID_DESTINATION),
         ),
-    ];
-    let taken: [(&str, fn(&mut ConsumerInfo)); 12] = [
+    ]
+}
+
+fn taken() -> [(&'static str, Change); 12] {
+    [
         ("of prefetch MAX", |info| info.prefetch_size = i32::MAX),
         ("of prefetch -1", |info| info.prefetch_size = -1),
         ("of prefetch MIN", |info| info.prefetch_size = i32::MIN),
@@ -110,9 +122,12 @@ fn infos(corpus: &mut Corpus) {
             info.no_range_acks = true;
             info.dispatch_async = true;
         }),
-    ];
+    ]
+}
+
+fn changed(corpus: &mut Corpus) {
     for (name, change, end) in
-        refused.into_iter().chain(taken.map(|(name, change)| (name, change, End::GoesOn)))
+        refused().into_iter().chain(taken().map(|(name, change)| (name, change, End::GoesOn)))
     {
         corpus.connected(
             format!("a consumer {name}"),
@@ -124,6 +139,9 @@ fn infos(corpus: &mut Corpus) {
             end,
         );
     }
+}
+
+fn prefetches(corpus: &mut Corpus) {
     for prefetch in [i32::MIN, -1, 0, i32::MAX] {
         corpus.consuming(
             format!("a consumer changed to prefetch {prefetch}, again and again"),
@@ -169,7 +187,10 @@ fn acks(corpus: &mut Corpus) {
             End::Fault(JMS),
         );
     }
-    let changes: [(&str, fn(&mut MessageAck), End); 12] = [
+}
+
+fn ack_changes() -> [(&'static str, fn(&mut MessageAck), End); 12] {
+    [
         ("of -1 messages", |ack| ack.message_count = -1, End::GoesOn),
         ("of MIN messages", |ack| ack.message_count = i32::MIN, End::GoesOn),
         ("of MAX messages", |ack| ack.message_count = i32::MAX, End::GoesOn),
@@ -214,10 +235,13 @@ fn acks(corpus: &mut Corpus) {
             |ack| {
                 ack.transaction_id = Some(TransactionId::Xa(XATransactionId::default()).into());
             },
-            End::Fault(JMS),
+            End::Fault(XA),
         ),
-    ];
-    for (name, change, end) in changes {
+    ]
+}
+
+fn changed_acks(corpus: &mut Corpus) {
+    for (name, change, end) in ack_changes() {
         corpus.consuming(
             format!("an acknowledgement {name}"),
             move |c| {
@@ -229,6 +253,9 @@ fn acks(corpus: &mut Corpus) {
             end,
         );
     }
+}
+
+fn acks_of_everything(corpus: &mut Corpus) {
     corpus.consuming(
         "everything acknowledged by every type, twice",
         |c| {

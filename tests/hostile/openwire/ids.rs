@@ -17,6 +17,7 @@ pub(super) fn add(corpus: &mut Corpus) {
     of_another(corpus);
     of_another_connection(corpus);
     of_nothing(corpus);
+    of_nobody(corpus);
     twice(corpus);
 }
 
@@ -201,6 +202,9 @@ fn of_nothing(corpus: &mut Corpus) {
         },
         End::Fault(JMS),
     );
+}
+
+fn of_nobody(corpus: &mut Corpus) {
     corpus.connected("a session of nobody", |c| c.send(&SessionInfo::default()), End::GoesOn);
     corpus.connected(
         "a producer of nobody",

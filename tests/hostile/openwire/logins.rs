@@ -12,6 +12,7 @@ use super::greetings::exploit;
 
 pub(super) fn add(corpus: &mut Corpus) {
     before(corpus);
+    before_too(corpus);
     tolerated(corpus);
     connection_infos(corpus);
     sizes(corpus);
@@ -59,6 +60,10 @@ fn before(corpus: &mut Corpus) {
         },
         End::Fault(JMS),
     );
+}
+
+fn before_too(corpus: &mut Corpus) {
+    let early = |name: &str| format!("{name} before ConnectionInfo");
     corpus.greeted(
         early("MessageAck"),
         |c| {
@@ -131,8 +136,8 @@ fn tolerated(corpus: &mut Corpus) {
     );
 }
 
-fn connection_infos(corpus: &mut Corpus) {
-    let changes: [(&str, fn(&mut ConnectionInfo), End); 8] = [
+fn changes() -> [(&'static str, fn(&mut ConnectionInfo), End); 8] {
+    [
         ("without an id", |info| info.connection_id = None, End::Fault(JMS)),
         (
             "with an id of nothing",
@@ -170,8 +175,11 @@ fn connection_infos(corpus: &mut Corpus) {
             },
             End::GoesOn,
         ),
-    ];
-    for (name, change, end) in changes {
+    ]
+}
+
+fn connection_infos(corpus: &mut Corpus) {
+    for (name, change, end) in changes() {
         corpus.greeted(
             format!("a ConnectionInfo {name}"),
             move |c| {
