@@ -48,6 +48,9 @@ pub(super) enum End {
     Any,
 }
 
+/// What an act does to something that was right.
+pub(super) type Change<T> = fn(&mut T);
+
 type Act = Box<dyn Fn(&mut Client)>;
 
 /// One hostile act.

@@ -5,7 +5,7 @@ use wharfmq_openwire::{
     TransactionId, XATransactionId,
 };
 
-use super::case::{Corpus, End, INVALID_DESTINATION, INVALID_SELECTOR, JMS, XA};
+use super::case::{Change, Corpus, End, INVALID_DESTINATION, INVALID_SELECTOR, JMS, XA};
 use super::client::{queue, topic};
 use super::greetings::exploit;
 
@@ -63,9 +63,7 @@ fn infos(corpus: &mut Corpus) {
     }
 }
 
-type Change = fn(&mut ConsumerInfo);
-
-fn refused() -> [(&'static str, Change, End); 4] {
+fn refused() -> [(&'static str, Change<ConsumerInfo>, End); 4] {
     [
         ("without a destination", |info| info.destination = None, End::Fault(INVALID_DESTINATION)),
         (
@@ -92,7 +90,7 @@ fn refused() -> [(&'static str, Change, End); 4] {
     ]
 }
 
-fn taken() -> [(&'static str, Change); 12] {
+fn taken() -> [(&'static str, Change<ConsumerInfo>); 12] {
     [
         ("of prefetch MAX", |info| info.prefetch_size = i32::MAX),
         ("of prefetch -1", |info| info.prefetch_size = -1),
@@ -189,7 +187,7 @@ fn acks(corpus: &mut Corpus) {
     }
 }
 
-fn ack_changes() -> [(&'static str, fn(&mut MessageAck), End); 12] {
+fn ack_changes() -> [(&'static str, Change<MessageAck>, End); 12] {
     [
         ("of -1 messages", |ack| ack.message_count = -1, End::GoesOn),
         ("of MIN messages", |ack| ack.message_count = i32::MIN, End::GoesOn),

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use wharfmq_openwire::{Encoder, ExceptionResponse, Format, MAGIC, Proposal, Throwable, WireFormatInfo};
 
-use super::case::{Corpus, End};
+use super::case::{Change, Corpus, End};
 use super::client::proposal;
 
 pub(super) fn add(corpus: &mut Corpus) {
@@ -151,7 +151,7 @@ fn proposals(corpus: &mut Corpus) {
             End::GoesOn,
         );
     }
-    let accepted: [(&str, fn(&mut Proposal)); 8] = [
+    let accepted: [(&str, Change<Proposal>); 8] = [
         ("SizePrefixDisabled", |p| p.size_prefix_disabled = true),
         ("MaxFrameSize -1", |p| p.max_frame = -1),
         ("MaxFrameSize 0", |p| p.max_frame = 0),

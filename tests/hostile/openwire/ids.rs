@@ -237,8 +237,11 @@ fn of_nobody(corpus: &mut Corpus) {
     }
 }
 
+/// The id of something that a client has.
+type Object = fn(&super::client::Client) -> Structure;
+
 fn twice(corpus: &mut Corpus) {
-    let objects: [(&str, fn(&super::client::Client) -> Structure); 3] = [
+    let objects: [(&str, Object); 3] = [
         ("consumer", |c| Structure::ConsumerId(Box::new((*c.consumer(1)).clone()))),
         ("producer", |c| Structure::ProducerId(Box::new((*c.producer(1)).clone()))),
         ("session", |c| Structure::SessionId(Box::new((*c.session(1)).clone()))),

@@ -6,7 +6,7 @@ use wharfmq_openwire::{
     RemoveSubscriptionInfo, SessionInfo, ShutdownInfo, Structure,
 };
 
-use super::case::{Corpus, End, INVALID_CLIENT, JMS};
+use super::case::{Change, Corpus, End, INVALID_CLIENT, JMS};
 use super::client::queue;
 use super::greetings::exploit;
 
@@ -136,7 +136,7 @@ fn tolerated(corpus: &mut Corpus) {
     );
 }
 
-fn changes() -> [(&'static str, fn(&mut ConnectionInfo), End); 8] {
+fn changes() -> [(&'static str, Change<ConnectionInfo>, End); 8] {
     [
         ("without an id", |info| info.connection_id = None, End::Fault(JMS)),
         (

@@ -44,7 +44,7 @@ impl Loiterers {
                 return;
             }
             // Fails where the broker closes just now.
-            let _ = self.slow.stream.write_all(&[b'x']);
+            let _ = self.slow.stream.write_all(b"x");
         }
         panic!("a WireFormatInfo was waited for byte by byte");
     }

@@ -4,7 +4,7 @@ use wharfmq_openwire::{
     Destination, DestinationInfo, DestinationKind, Message, MessageKind, Structure, Text,
 };
 
-use super::case::{Corpus, End, INVALID_DESTINATION, JMS};
+use super::case::{Change, Corpus, End, INVALID_DESTINATION, JMS};
 use super::client::{Client, queue, topic};
 use super::greetings::exploit;
 
@@ -148,7 +148,7 @@ fn destination_infos(corpus: &mut Corpus) {
 }
 
 fn fields(corpus: &mut Corpus) {
-    let changes: [(&str, fn(&mut Message)); 18] = [
+    let changes: [(&str, Change<Message>); 18] = [
         ("of priority -128", |m| m.priority = -128),
         ("of priority 127", |m| m.priority = 127),
         ("that expires at -1", |m| m.expiration = -1),
