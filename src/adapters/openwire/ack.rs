@@ -58,48 +58,9 @@ impl Open {
                 }
             }
             REDELIVERED => {}
-            kind => {
-                let first = if kind == INDIVIDUAL {
-                    ack.last_message_id.as_ref()
-                } else {
-                    ack.first_message_id.as_ref()
-                };
-                let last = ack.last_message_id.as_ref().map(sequence);
-                let last = last.ok_or_else(|| Stop::jms("MessageAck has no last message id"))?;
-                let range = consumer.flights.range(first.map(sequence), last);
-                self.effort += match range {
-                    Some((0, end)) => end + 1,
-                    _ => consumer.flights.len(),
-                };
-                let Some(range) = range else { return Ok(reply) };
-                if consumer.pool.is_some() {
-                    self.effort += 16 * consumer.parts.len();
-                }
-                if consumer.browser.is_some() {
-                    let shown = consumer.flights.take(range).len();
-                    consumer.room = consumer.room.saturating_add(shown as u32);
-                    self.consumers.flying -= shown;
-                    port.go_on();
-                    self.browse_more(tag, port);
-                } else if let Some(transaction) = transaction {
-                    let staged = consumer.flights.stage(range, transaction);
-                    self.settle_in(tag, transaction, &staged, outcome(kind), port)?;
-                } else {
-                    let taken = consumer.flights.take(range);
-                    self.consumers.flying -= taken.len();
-                    let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(reply) };
-                    let room = consumer.paid(taken.len() as u32);
-                    match ack.poison_cause.as_deref().filter(|_| kind == POISON) {
-                        Some(cause) => {
-                            consumer.grant(room, port);
-                            self.refuse(tag, &taken, cause, port);
-                        }
-                        None => {
-                            consumer.room = consumer.room.saturating_add(room);
-                            self.acks.add(tag, &taken, room, outcome(kind));
-                        }
-                    }
-                }
+            _ => {
+                let Some(range) = self.range_of(&ack, tag)? else { return Ok(reply) };
+                self.end_deliveries(tag, range, &ack, transaction, port)?;
             }
         }
         let waits = |consumer: &mut Consumer| !consumer.pending.is_empty() || !consumer.is_in_the_present();
@@ -107,6 +68,60 @@ impl Open {
             self.send_pending(tag, port);
         }
         Ok(reply)
+    }
+
+    /// The places of what an acknowledgement names; `None` where its last message is not there.
+    fn range_of(&mut self, ack: &MessageAck, tag: u32) -> Result<Option<(usize, usize)>, Stop> {
+        let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(None) };
+        let last = ack.last_message_id.as_ref();
+        let first = if ack.ack_type == INDIVIDUAL { last } else { ack.first_message_id.as_ref() };
+        let last = last.map(sequence).ok_or_else(|| Stop::jms("MessageAck has no last message id"))?;
+        let range = consumer.flights.range(first.map(sequence), last);
+        self.effort += match range {
+            Some((0, end)) => end + 1,
+            _ => consumer.flights.len(),
+        };
+        if consumer.pool.is_some() {
+            self.effort += 16 * consumer.parts.len();
+        }
+        Ok(range)
+    }
+
+    /// The client is done with deliveries, or is once a transaction is carried out.
+    fn end_deliveries(
+        &mut self,
+        tag: u32,
+        range: (usize, usize),
+        ack: &MessageAck,
+        transaction: Option<u32>,
+        port: &mut Port,
+    ) -> Result<(), Stop> {
+        let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(()) };
+        if consumer.browser.is_some() {
+            let shown = consumer.flights.take(range).len();
+            consumer.room = consumer.room.saturating_add(shown as u32);
+            self.consumers.flying -= shown;
+            port.go_on();
+            self.browse_more(tag, port);
+        } else if let Some(transaction) = transaction {
+            let staged = consumer.flights.stage(range, transaction);
+            self.settle_in(tag, transaction, &staged, outcome(ack.ack_type), port)?;
+        } else {
+            let taken = consumer.flights.take(range);
+            let room = consumer.paid(taken.len() as u32);
+            match ack.poison_cause.as_deref().filter(|_| ack.ack_type == POISON) {
+                Some(cause) => {
+                    consumer.grant(room, port);
+                    self.refuse(tag, &taken, cause, port);
+                }
+                None => {
+                    consumer.room = consumer.room.saturating_add(room);
+                    self.acks.add(tag, &taken, room, outcome(ack.ack_type));
+                }
+            }
+            self.consumers.flying -= taken.len();
+        }
+        Ok(())
     }
 
     /// Sends deliveries to the dead letters, with what their client says of them.
