@@ -20,6 +20,8 @@ use crate::broker::{Binding, Port, Refused, is_temporary};
 const WINDOW_BYTES: u32 = 1 << 20;
 /// Bytes sent from which on a consumer is given as many again.
 const GRANT_BYTES: u32 = WINDOW_BYTES / 4;
+/// Consumers that were not sent all of the past yet, which is kept for each of them meanwhile.
+const REPLAYS_MAX: usize = 64;
 /// What it costs to look for all queues that a pattern matches, in steps of a round.
 pub(super) const WILDCARD_EFFORT: usize = 50_000;
 /// The binding's word for the highest quality of service.
@@ -60,9 +62,10 @@ impl Open {
         }
         let tag = consumer.tag;
         self.consumers.insert(consumer);
-        self.join_topics(tag, topics, info, port)?;
-        self.replay_on(port);
-        let joined = self.join_all(tag, &queues, port);
+        let joined = self.join_topics(tag, topics, info, port).and_then(|()| {
+            self.replay_on(port);
+            self.join_all(tag, &queues, port)
+        });
         if joined.is_err() {
             self.end_consumers(vec![tag], Some(0), port);
         }
@@ -131,6 +134,11 @@ impl Open {
             return Ok(());
         }
         let part = self.next_tag()?;
+        if info.retroactive && self.consumers.replaying.len() >= REPLAYS_MAX {
+            let why =
+                format!("a connection may have {REPLAYS_MAX} consumers that wait for messages of the past");
+            return Err(Stop::fault(RESOURCE, why));
+        }
         let Some(consumer) = self.consumers.get_mut(tag) else { return Ok(()) };
         let (filter, told) = (consumer.want.filter.clone(), Arc::clone(&consumer.told));
         self.options.roll.add_consumer(port.conn(), SubTag(part), &told);
@@ -142,6 +150,7 @@ impl Open {
             && let Some(consumer) = self.consumers.get_mut(tag)
         {
             let past = port.recent(&topics);
+            self.effort += past.len();
             let replay = Replay::new(part, past, consumer.want.filter.as_deref(), port.now.wall);
             consumer.replay = Some(Box::new(replay));
             self.consumers.replaying.push(tag);

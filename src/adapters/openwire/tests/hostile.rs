@@ -107,13 +107,14 @@ fn consumers_have_a_bound_and_end_soon() {
     let infos: Vec<_> = (0..25_000)
         .map(|n| ConsumerInfo {
             consumer_id: Some(client.consumer(n).into()),
-            destination: Some(queue(&format!("q{}", n % 10)).into()),
+            destination: Some(if n % 10 == 9 { topic("t") } else { queue(&format!("q{}", n % 10)) }.into()),
             prefetch_size: i32::MAX,
             ..Default::default()
         })
         .collect();
     let came = client.send_all(infos);
     assert_eq!(count(&came, RESOURCE), 5_001, "the last part finds the table full");
+    assert_eq!(classes(&client.consume(19_999, &topic("t"), 1)), [RESOURCE], "it is not there by half");
     let session = std::sync::Arc::new(Structure::SessionId(Box::new(client.session(1))));
     let infos: Vec<_> =
         (0..2_000).map(|_| RemoveInfo { object_id: Some(session.clone()), ..Default::default() }).collect();
