@@ -106,8 +106,8 @@ impl<'a> Lexer<'a> {
         loop {
             let rest = self.text[self.at..].trim_start();
             self.at = self.text.len() - rest.len();
-            let length = if rest.starts_with("/*") {
-                match rest[2..].find("*/") {
+            let length = if let Some(comment) = rest.strip_prefix("/*") {
+                match comment.find("*/") {
                     Some(end) => end + 4,
                     None => return Err(SelectorError::Comment { at: character(self.text, self.at) }),
                 }
