@@ -334,6 +334,13 @@ impl Open {
             Structure::ControlCommand(info) => handled!(info, Ok(())),
             Structure::FlushCommand(info) => handled!(info, Ok(())),
             Structure::ConnectionError(info) => handled!(info, Ok(())),
+            // A failover client that comes back repeats what was unanswered, and for some of it the empty
+            // response in which it keeps what to do with the answer.
+            Structure::Response(info)
+                if info.correlation_id == 0 && self.client.as_ref().is_some_and(|client| client.returns) =>
+            {
+                (info.command_id, false, Ok(None))
+            }
             other => {
                 return Err(Close::Violation(format!(
                     "a client does not send a command of type {}",
