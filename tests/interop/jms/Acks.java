@@ -165,4 +165,42 @@ final class Acks extends Kit {
         connection.close();
         holds(queue);
     }
+
+    @Case
+    void individualBackwards() throws Exception {
+        Queue queue = queue();
+        sendOnce(queue, "a", "b", "c");
+        ActiveMQConnection connection = connect();
+        MessageConsumer consumer = session(connection, ActiveMQSession.INDIVIDUAL_ACKNOWLEDGE).createConsumer(queue);
+        Message[] got = {receive(consumer), receive(consumer), receive(consumer)};
+        got[2].acknowledge();
+        got[0].acknowledge();
+        connection.close();
+        holds(queue, "b");
+    }
+
+    @Case
+    void individualWithSmallWindow() throws Exception {
+        Queue queue = queue();
+        sendOnce(queue, numbered("m", 30));
+        ActiveMQConnection connection = connect("jms.prefetchPolicy.all=4");
+        MessageConsumer consumer = session(connection, ActiveMQSession.INDIVIDUAL_ACKNOWLEDGE).createConsumer(queue);
+        for (String text : numbered("m", 30)) {
+            expect(consumer, text).acknowledge();
+        }
+        connection.close();
+        holds(queue);
+    }
+
+    @Case
+    void withAnswers() throws Exception {
+        // Acknowledgements that wait for the broker's response.
+        Queue queue = queue();
+        sendOnce(queue, "a", "b", "c");
+        ActiveMQConnection connection = connect("jms.sendAcksAsync=false");
+        MessageConsumer consumer = session(connection, Session.AUTO_ACKNOWLEDGE).createConsumer(queue);
+        expect(consumer, "a", "b");
+        connection.close();
+        holds(queue, "c");
+    }
 }

@@ -24,6 +24,9 @@ abstract class Kit {
     /** Of the broker: {@code tcp://HOST:PORT}. */
     static String url;
 
+    /** Options of a client that gives a message to its application again without waiting. */
+    static final String AT_ONCE = "jms.redeliveryPolicy.initialRedeliveryDelay=0&jms.redeliveryPolicy.redeliveryDelay=0";
+
     /** How long anything may take that normally takes milliseconds. */
     static final long PATIENCE_MS = 15_000;
 

@@ -12,7 +12,8 @@ import java.util.concurrent.FutureTask;
  */
 final class Main {
     static final List<Class<? extends Kit>> TOPICS = List.of(
-        Queues.class, Topics.class, Acks.class, Transactions.class, Redelivery.class, Options.class, Differences.class,
+        Queues.class, Topics.class, Acks.class, Transactions.class, Redelivery.class,
+        Bodies.class, Producers.class, Errors.class, Connections.class, Options.class, Differences.class,
         Branches.class, Returning.class, Advisories.class,
         Durable.class, Temporary.class, Browsers.class, Pull.class, Selectors.class,
         Groups.class, Exclusive.class, Composite.class, Wildcards.class, VirtualTopics.class, Scheduled.class,

@@ -1,7 +1,7 @@
+import javax.jms.DeliveryMode;
 import javax.jms.Message;
 import javax.jms.MessageConsumer;
 import javax.jms.MessageProducer;
-import javax.jms.DeliveryMode;
 import javax.jms.Queue;
 import javax.jms.Session;
 import org.apache.activemq.ActiveMQConnection;
@@ -171,5 +171,60 @@ final class Redelivery extends Kit {
         session.rollback();
         nothing(consumer);
         same("bad", text(dead(queue)));
+    }
+
+    @Case
+    void countedOnEveryReturn() throws Exception {
+        Queue queue = queue();
+        sendOnce(queue, "a");
+        for (int n = 1; n <= 4; n++) {
+            ActiveMQConnection connection = connect();
+            MessageConsumer consumer = session(connection, Session.CLIENT_ACKNOWLEDGE).createConsumer(queue);
+            Message message = expect(consumer, "a");
+            same(n, message.getIntProperty("JMSXDeliveryCount"));
+            same(n > 1, message.getJMSRedelivered());
+            connection.close();
+        }
+    }
+
+    @Case
+    void prefetchedButUnseen() throws Exception {
+        Queue queue = queue();
+        sendOnce(queue, "a", "b", "c");
+        ActiveMQConnection connection = connect();
+        MessageConsumer consumer = session(connection, Session.CLIENT_ACKNOWLEDGE).createConsumer(queue);
+        expect(consumer, "a");
+        connection.close();
+        MessageConsumer next = session(Session.AUTO_ACKNOWLEDGE).createConsumer(queue);
+        same(true, expect(next, "a").getJMSRedelivered());
+        same(false, expect(next, "b").getJMSRedelivered());
+        same(1, expect(next, "c").getIntProperty("JMSXDeliveryCount"));
+    }
+
+    @Case
+    void backToTheOtherConsumer() throws Exception {
+        Queue queue = queue();
+        sendOnce(queue, "a", "b");
+        ActiveMQConnection connection = connect();
+        MessageConsumer consumer = session(connection, Session.CLIENT_ACKNOWLEDGE).createConsumer(queue);
+        expect(consumer, "a", "b");
+        MessageConsumer waiting = session(Session.AUTO_ACKNOWLEDGE).createConsumer(queue);
+        nothing(waiting);
+        connection.close();
+        expect(waiting, "a", "b");
+    }
+
+    @Case
+    void rolledBackAndClosed() throws Exception {
+        Queue queue = queue();
+        sendOnce(queue, "a");
+        ActiveMQConnection connection = connect(AT_ONCE);
+        Session session = session(connection, Session.SESSION_TRANSACTED);
+        expect(session.createConsumer(queue), "a");
+        session.rollback();
+        connection.close();
+        Message message = expect(session(Session.AUTO_ACKNOWLEDGE).createConsumer(queue), "a");
+        same(true, message.getJMSRedelivered());
+        same(2, message.getIntProperty("JMSXDeliveryCount"));
     }
 }

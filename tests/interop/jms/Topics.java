@@ -132,4 +132,37 @@ final class Topics extends Kit {
             expect(consumer, "a", "b");
         }
     }
+
+    @Case
+    void smallWindow() throws Exception {
+        Topic topic = topic();
+        Session session = session(connect("jms.prefetchPolicy.all=2"), Session.AUTO_ACKNOWLEDGE);
+        MessageConsumer consumer = session.createConsumer(topic);
+        sendOnce(topic, numbered("m", 50));
+        expect(consumer, numbered("m", 50));
+        nothing(consumer);
+    }
+
+    @Case
+    void duplicatesAllowedWithSmallWindow() throws Exception {
+        Topic topic = topic();
+        Session session = session(connect("jms.prefetchPolicy.all=4"), Session.DUPS_OK_ACKNOWLEDGE);
+        MessageConsumer consumer = session.createConsumer(topic);
+        sendOnce(topic, numbered("m", 50));
+        expect(consumer, numbered("m", 50));
+    }
+
+    @Case
+    void recovered() throws Exception {
+        Topic topic = topic();
+        ActiveMQConnection connection = connect(AT_ONCE);
+        Session session = session(connection, Session.CLIENT_ACKNOWLEDGE);
+        MessageConsumer consumer = session.createConsumer(topic);
+        sendOnce(topic, "a", "b");
+        expect(consumer, "a", "b");
+        session.recover();
+        expect(consumer, "a", "b").acknowledge();
+        session.recover();
+        nothing(consumer);
+    }
 }

@@ -1,9 +1,11 @@
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.jms.DeliveryMode;
 import javax.jms.Message;
 import javax.jms.MessageConsumer;
 import javax.jms.MessageProducer;
 import javax.jms.Queue;
 import javax.jms.Session;
+import javax.jms.Topic;
 import org.apache.activemq.ActiveMQConnection;
 import org.apache.activemq.ActiveMQConnectionFactory;
 
@@ -234,5 +236,79 @@ final class Transactions extends Kit {
         session.commit();
         connection.close();
         holds(queue, "c");
+    }
+
+    @Case
+    void sendsToSeveral() throws Exception {
+        Session session = session(Session.SESSION_TRANSACTED);
+        Queue one = queue();
+        Queue two = queue();
+        Topic topic = topic();
+        MessageConsumer subscriber = session(Session.AUTO_ACKNOWLEDGE).createConsumer(topic);
+        send(session, one, "a");
+        send(session, topic, "b");
+        send(session, two, "c");
+        nothing(subscriber);
+        session.commit();
+        expect(subscriber, "b");
+        holds(one, "a");
+        holds(two, "c");
+    }
+
+    @Case
+    void sendsOfBothDeliveryModesInOrder() throws Exception {
+        Session session = session(Session.SESSION_TRANSACTED);
+        Queue queue = queue();
+        MessageProducer producer = session.createProducer(queue);
+        for (int n = 0; n < 20; n++) {
+            producer.setDeliveryMode(n % 2 == 0 ? DeliveryMode.PERSISTENT : DeliveryMode.NON_PERSISTENT);
+            producer.send(session.createTextMessage("m" + n));
+        }
+        session.commit();
+        holds(queue, numbered("m", 20));
+    }
+
+    @Case
+    void receivesUndoneAreNotForOthers() throws Exception {
+        // While their consumer is open they are its own: it gives them to the application again.
+        Queue queue = queue();
+        sendOnce(queue, "a", "b");
+        Session session = session(connect(AT_ONCE), Session.SESSION_TRANSACTED);
+        MessageConsumer consumer = session.createConsumer(queue);
+        expect(consumer, "a", "b");
+        session.rollback();
+        MessageConsumer other = session(Session.AUTO_ACKNOWLEDGE).createConsumer(queue);
+        nothing(other);
+        consumer.close();
+        session.commit();
+        expect(other, "a", "b");
+    }
+
+    @Case
+    void rolledBackAgainAndAgain() throws Exception {
+        Queue queue = queue();
+        sendOnce(queue, "a", "b");
+        Session session =
+            session(connect("jms.redeliveryPolicy.maximumRedeliveries=-1&" + AT_ONCE), Session.SESSION_TRANSACTED);
+        MessageConsumer consumer = session.createConsumer(queue);
+        for (int n = 1; n <= 20; n++) {
+            same(n, expect(consumer, "a").getIntProperty("JMSXDeliveryCount"));
+            expect(consumer, "b");
+            session.rollback();
+        }
+        expect(consumer, "a", "b");
+        session.commit();
+        holds(queue);
+    }
+
+    @Case
+    void nothingInIt() throws Exception {
+        Session session = session(Session.SESSION_TRANSACTED);
+        session.commit();
+        session.rollback();
+        MessageConsumer consumer = session.createConsumer(queue());
+        nothing(consumer);
+        session.commit();
+        session.rollback();
     }
 }
