@@ -231,7 +231,7 @@ fn name_job(message: &mut Message, schedule: &Schedule) {
 }
 
 /// A value as text.
-fn shown<'a>(value: &Value<'a>) -> Cow<'a, str> {
+pub(super) fn shown<'a>(value: &Value<'a>) -> Cow<'a, str> {
     match *value {
         Value::Text(text) => text.decode().unwrap_or_default(),
         Value::Bool(value) => value.to_string().into(),

@@ -1,5 +1,7 @@
 //! OpenWire in process.
 
+mod consumers;
 mod hostile;
 mod kit;
 mod returning;
+mod scheduler;

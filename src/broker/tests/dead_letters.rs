@@ -48,6 +48,22 @@ fn a_queue_may_be_named_after_the_one_that_gives_up() {
 }
 
 #[test]
+fn what_a_consumer_says_of_what_it_refuses() {
+    let rig = Rig::memory(Settings::default());
+    let mut client = rig.client();
+    client.send(&queue("q"), "one", SAFE, None);
+    client.send(&queue("q"), "two", SAFE, None);
+    let held = client.consume(&rig.queue("q"), 1, PLENTY);
+    client.port.refuse(&held, Tags::One(1), "no such order".into());
+    client.port.settle(&held, Tags::One(2), Outcome::Reject, Credit::default());
+    rig.wait_for_burials();
+    let dead = rig.broker.browse(&rig.queue("ActiveMQ.DLQ"), Order(0), 10);
+    let causes: Vec<_> = dead.iter().map(|(_, message)| message.notes.get(note::CAUSE)).collect();
+    assert_eq!(causes, [Some("no such order"), Some("refused by its consumer")]);
+    rig.check();
+}
+
+#[test]
 fn a_name_that_no_client_could_use_is_not_made() {
     let set = PartialPolicy { dead_letter: Some(around()), ..PartialPolicy::default() };
     let rig = Rig::memory(settings([("queue://>", set)]));

@@ -130,6 +130,12 @@ impl<'a> Client<'a> {
         self.frames(&bytes, None)
     }
 
+    /// What comes next, which another thread of the broker sees to.
+    pub(super) fn wait(&mut self) -> Vec<Structure> {
+        let bytes = self.inner.wait(self.broker, |bytes| !bytes.is_empty());
+        self.frames(&bytes, None)
+    }
+
     fn frames(&mut self, bytes: &[u8], mut then: Option<Format>) -> Vec<Structure> {
         let mut rest = Bytes::copy_from_slice(bytes);
         let mut all = Vec::new();
