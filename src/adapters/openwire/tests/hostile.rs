@@ -429,7 +429,7 @@ fn destinations_without_end() {
     let infos: Vec<_> =
         (0..5_000).map(|n| info(DestinationKind::TempQueue, temporary(n), 1, &client)).collect();
     let came = client.send_all(infos);
-    assert_eq!(classes(&came).len(), 4_000, "what is not there is not removed");
+    assert_eq!(came, [], "what is not there may be removed as well");
     for operation in [-128, -1, 2, 127] {
         let info = info(DestinationKind::Queue, "a".into(), operation, &client);
         assert_eq!(classes(&client.send(&info)), [JMS]);
