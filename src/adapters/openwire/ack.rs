@@ -55,6 +55,7 @@ impl Open {
                 if consumer.prefetch > 0 {
                     consumer.debt = consumer.debt.saturating_add(count);
                     consumer.grant(count, port);
+                    self.browse_more(tag, port);
                 }
             }
             REDELIVERED => {}

@@ -32,6 +32,7 @@ impl Open {
         let tag = consumer.tag;
         consumer.grant(more, port);
         self.send_pending(tag, port);
+        self.browse_more(tag, port);
         Ok(())
     }
 

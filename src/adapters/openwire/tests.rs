@@ -1,6 +1,7 @@
 //! OpenWire in process.
 
 mod consumers;
+mod browsers;
 mod hostile;
 mod kit;
 mod returning;
