@@ -364,10 +364,10 @@ impl Open {
         {
             let bytes = event.bytes();
             let done = match &event {
+                CoreEvent::Kick(gone) => return Err(self.on_gone(gone, port)),
                 _ if self.phase != Phase::Open => true,
                 CoreEvent::Deliver(delivery) => self.send_delivery(delivery, port),
                 CoreEvent::Chunk(chunk, run) => self.send_chunk(chunk, run, port),
-                CoreEvent::Kick(gone) => return Err(self.on_gone(gone, port)),
                 CoreEvent::Made(sub, queue) => {
                     self.on_made(*sub, queue, port);
                     true
@@ -418,7 +418,9 @@ impl Open {
             Gone::Deleted => "what it consumed from was deleted",
             Gone::Closed(why) => why,
         };
-        self.say_leaving(port);
+        if self.phase == Phase::Open {
+            self.say_leaving(port);
+        }
         Close::Refused(why.to_owned())
     }
 

@@ -1,8 +1,9 @@
 //! OpenWire in process.
 
-mod consumers;
 mod browsers;
+mod consumers;
 mod hostile;
 mod kit;
+mod leaving;
 mod returning;
 mod scheduler;
