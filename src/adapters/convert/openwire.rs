@@ -8,7 +8,7 @@
 //! | Object | its bytes, which nothing here looks into |
 //! | Blob | the URL as text |
 //! | JMSMessageID | property `JMSMessageID` |
-//! | properties | as text, `null` by that name; see [`json`] for what is no scalar |
+//! | properties | as text, `null` by that name; see `json` for what is no scalar |
 //!
 //! Compressed contents are inflated. Contents that cannot be converted go out as they are, with
 //! [`ERROR`] to say why. Towards OpenWire a body is Text or Bytes as [`super::body_is_text`] finds, or a Map or a
