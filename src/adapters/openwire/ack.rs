@@ -5,7 +5,7 @@ use wharfmq_base::Millis;
 use wharfmq_core::{Credit, Outcome, Tags};
 use wharfmq_openwire::{MessageAck, MessageId, Throwable};
 
-use super::consumers::{Consumer, Source};
+use super::consumers::{Consumer, Part, Source};
 use super::fault::Stop;
 use super::flights::{Flight, runs};
 use super::replies::Reply;
@@ -60,7 +60,10 @@ impl Open {
             }
             REDELIVERED => {}
             _ => {
-                let Some(range) = self.range_of(&ack, tag)? else { return Ok(reply) };
+                let Some(range) = self.range_of(&ack, tag)? else {
+                    self.unmatched(tag, transaction, port);
+                    return Ok(reply);
+                };
                 self.end_deliveries(tag, range, &ack, transaction, port)?;
             }
         }
@@ -86,6 +89,20 @@ impl Open {
             self.effort += 16 * consumer.parts.len();
         }
         Ok(range)
+    }
+
+    /// A transaction acknowledges what this connection was not sent. A client that has come back does that: it
+    /// handles once more what it has in memory, and either its earlier commit did come about or the queue is
+    /// about to send the message again. Its transaction would do everything a second time.
+    fn unmatched(&mut self, tag: u32, transaction: Option<u32>, port: &mut Port) {
+        let returns = self.client.as_ref().is_some_and(|client| client.returns);
+        let Some(transaction) = transaction.filter(|_| returns) else { return };
+        let is_stored = |part: &Part| matches!(part.source, Source::Queue(..));
+        let consumer = self.consumers.get_mut(tag).filter(|consumer| consumer.browser.is_none());
+        if consumer.is_some_and(|consumer| consumer.parts.iter().any(is_stored)) {
+            let name = self.transactions.touch(transaction, tag);
+            port.doom(&name);
+        }
     }
 
     /// The client is done with deliveries, or is once a transaction is carried out.
