@@ -151,8 +151,8 @@ impl Open {
         }
         let last = copies.len().saturating_sub(1);
         for (n, copy) in copies.into_iter().enumerate() {
-            let reply = if n == last { reply.take() } else { None };
-            let token = Some(self.replies.push(reply.unwrap_or(Reply::Silent)));
+            let reply = if n == last { reply.take().unwrap_or(Reply::Silent) } else { Reply::Copy };
+            let token = Some(self.replies.push(reply));
             let index = match copy {
                 Copy::Now(route, item, terms) => port.publish_with(&route, item, terms, token),
                 Copy::Later(later) => port.schedule(*later, token),

@@ -428,36 +428,34 @@ impl Open {
         let before = port.out.len();
         while let Some(confirm) = port.next_confirm() {
             let Some(reply) = self.replies.pop() else { continue };
-            let reply = match reply {
-                Reply::Transaction(ending) => {
-                    self.transaction_ended(*ending, confirm.result, port);
-                    continue;
-                }
-                reply => reply,
-            };
-            if let Err(why) = confirm.result {
-                let id = match reply {
-                    Reply::Response(id) | Reply::Last(id) => Some(id),
-                    _ => None,
-                };
-                self.say_fault(&Fault::new(RESOURCE, why), id, port);
-                continue;
-            }
-            match reply {
-                Reply::Silent | Reply::Transaction(_) => {}
-                Reply::Response(id) => self.respond(id, port),
-                Reply::Ack(producer, size) => {
-                    let ack = ProducerAck { producer_id: Some(producer), size, ..Default::default() };
-                    self.send(&ack, port);
-                }
-                Reply::Last(id) => {
-                    // The client closes the connection itself.
-                    self.respond(id, port);
-                }
+            if let Some(result) = self.replies.outcome(&reply, confirm.result) {
+                self.say(reply, result, port);
             }
         }
         self.has_sent(before, port);
         Ok(())
+    }
+
+    /// Says what has come of something.
+    fn say(&mut self, reply: Reply, result: Result<(), String>, port: &mut Port) {
+        let refused = |why| Fault::new(RESOURCE, why);
+        match (reply, result) {
+            (Reply::Transaction(ending), result) => self.transaction_ended(*ending, result, port),
+            // After the last one the client closes the connection itself.
+            (Reply::Response(id) | Reply::Last(id), Ok(())) => self.respond(id, port),
+            (Reply::Response(id) | Reply::Last(id), Err(why)) => {
+                self.say_fault(&refused(why), Some(id), port);
+            }
+            (Reply::Ack(producer, size), result) => {
+                if let Err(why) = result {
+                    self.say_fault(&refused(why), None, port);
+                }
+                // Whatever has come of it, it is on its way no more.
+                self.send(&ProducerAck { producer_id: Some(producer), size, ..Default::default() }, port);
+            }
+            (Reply::Silent | Reply::Copy, Ok(())) => {}
+            (Reply::Silent | Reply::Copy, Err(why)) => self.say_fault(&refused(why), None, port),
+        }
     }
 
     fn respond(&mut self, id: i32, port: &mut Port) {

@@ -12,6 +12,8 @@ use super::tx::Ending;
 pub(super) enum Reply {
     /// Nobody asked: only a failure is told.
     Silent,
+    /// One copy of several, of which the last has the reply: it fails where one of them does.
+    Copy,
     /// A Response to the command of this number.
     Response(i32),
     /// What follows from the end of a transaction, or from its preparation.
@@ -27,6 +29,8 @@ pub(super) enum Reply {
 pub(super) struct Replies {
     waiting: VecDeque<Reply>,
     next: u64,
+    /// Why a copy was refused whose last one was not heard of yet.
+    refused: Option<String>,
 }
 
 impl Replies {
@@ -49,6 +53,21 @@ impl Replies {
             self.waiting = VecDeque::new();
         }
         reply
+    }
+
+    /// What became of what a reply is for, its other copies included; `None` where it is a copy itself.
+    pub(super) fn outcome(
+        &mut self,
+        reply: &Reply,
+        result: Result<(), String>,
+    ) -> Option<Result<(), String>> {
+        if *reply == Reply::Copy {
+            if self.refused.is_none() {
+                self.refused = result.err();
+            }
+            return None;
+        }
+        Some(self.refused.take().map_or(result, Err))
     }
 
     /// How many wait.

@@ -31,6 +31,7 @@ impl Open {
         let staged = self.stage(&mut message, transaction.as_deref(), port);
         if staged.is_err() {
             self.raw.truncate(start);
+            self.leave_window(&message, port);
             // Where nobody is told, a commit must not succeed.
             if let Some(transaction) = transaction.filter(|_| !wants)
                 && let Ok(name) = self.transactions.name_of(&transaction)
@@ -39,6 +40,15 @@ impl Open {
             }
         }
         (id, wants, staged)
+    }
+
+    /// A message that is refused at once is on its way no more: its producer's window has room for another.
+    fn leave_window(&mut self, message: &Message, port: &mut Port) {
+        let Ok(sender) = self.sender(message, None) else { return };
+        if let Some(reply @ Reply::Ack(..)) = sender.reply(message, message.content.as_ref()) {
+            let token = self.replies.push(reply);
+            port.confirm(token);
+        }
     }
 
     fn stage(
@@ -111,13 +121,13 @@ impl Open {
     ) {
         let Some((last, others)) = routes.split_last() else { return };
         for route in others {
-            let silent = self.replies.push(Reply::Silent);
-            let _others = publish(port, route, item, terms.clone(), Some(silent));
+            let token = self.replies.push(Reply::Copy);
+            let _others = publish(port, route, item, terms.clone(), Some(token));
         }
         let token = match reply {
             Some(reply) => Some(self.replies.push(reply)),
-            None if last.is_storage_less() => None,
-            // A queue may refuse it, and the client is to know.
+            None if others.is_empty() && last.is_storage_less() => None,
+            // A queue may refuse it or another copy, and the client is to know.
             None => Some(self.replies.push(Reply::Silent)),
         };
         let index = publish(port, last, item, terms, token);

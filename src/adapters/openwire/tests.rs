@@ -5,5 +5,6 @@ mod consumers;
 mod hostile;
 mod kit;
 mod leaving;
+mod replies;
 mod returning;
 mod scheduler;
