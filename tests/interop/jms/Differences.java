@@ -159,6 +159,16 @@ final class Differences extends Kit {
         nothing(advisories);
     }
 
+    /** Such a client gets no cache. With ActiveMQ both sides spin for ever. */
+    @Case
+    void smallCache() throws Exception {
+        Session session = session(connect("wireFormat.cacheSize=50"), Session.AUTO_ACKNOWLEDGE);
+        Queue queue = queue();
+        String[] texts = numbered("m", 200);
+        send(session, queue, texts);
+        expect(session.createConsumer(queue), texts);
+    }
+
     /** As in ActiveMQ without populateJMSXUserID. */
     @Case
     void noUserId() throws Exception {
